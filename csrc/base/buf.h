@@ -1,0 +1,71 @@
+/*
+ * buf.h - growing byte buffers with a ceiling.
+ *
+ * pst_buf: one contiguous block. Its ceiling is given at init; an append that would pass it
+ * (or that finds no memory) leaves the buffer as it was and answers PST_E_LIMIT / _NOMEM.
+ * pst_chunks: a list of blocks for large encoded windows: nothing is ever moved or copied
+ * again, memory grows with what is stored, and an upload reads it block by block.
+ * Neither is thread-safe.
+ */
+#ifndef PST_BASE_BUF_H
+#define PST_BASE_BUF_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+#include <string.h>
+
+typedef struct pst_buf {
+    char *data; /* not NUL-terminated; see pst_buf_cstr() */
+    size_t len, cap, max;
+} pst_buf;
+
+/* Cannot fail and allocates nothing. `max` in bytes. */
+void pst_buf_init(pst_buf *buf, size_t max);
+void pst_buf_done(pst_buf *buf);
+void pst_buf_clear(pst_buf *buf); /* length 0, memory kept */
+/* Makes room for n more bytes after len. */
+pst_rc pst_buf_reserve(pst_buf *buf, size_t n) PST_MUST;
+pst_rc pst_buf_add(pst_buf *buf, const void *bytes, size_t n) PST_MUST;
+pst_rc pst_buf_adds(pst_buf *buf, const char *s) PST_MUST;
+pst_rc pst_buf_addf(pst_buf *buf, const char *fmt, ...) PST_PRINTF(2, 3) PST_MUST;
+/* NUL-terminates (the NUL does not count in len) and returns data; NULL if no memory. */
+const char *pst_buf_cstr(pst_buf *buf) PST_MUST;
+/* Moves the block to the caller (NUL-terminated; free with pst_free()); buf is empty. */
+char *pst_buf_take(pst_buf *buf) PST_MUST;
+
+static inline pst_rc pst_buf_addc(pst_buf *buf, char c)
+{
+    return pst_buf_add(buf, &c, 1);
+}
+
+typedef struct pst_chunk {
+    struct pst_chunk *next;
+    size_t len, cap;
+    char data[];
+} pst_chunk;
+
+typedef struct pst_chunks {
+    pst_chunk *head, *tail;
+    size_t len;      /* bytes stored */
+    size_t reserved; /* bytes allocated, what the memory budget counts */
+} pst_chunks;
+
+enum { PST_CHUNK_MIN = 4096, PST_CHUNK_MAX = 256 * 1024 };
+
+void pst_chunks_init(pst_chunks *chunks);
+void pst_chunks_done(pst_chunks *chunks);
+/* Appends n bytes; they may be split over two blocks. The ceiling is the caller's budget. */
+pst_rc pst_chunks_add(pst_chunks *chunks, const void *bytes, size_t n) PST_MUST;
+/* Moves all of `from` to the empty `to`. */
+void pst_chunks_move(pst_chunks *to, pst_chunks *from);
+/* A read position in a list of blocks: for uploads, rewindable. */
+typedef struct pst_chunks_pos {
+    const pst_chunk *chunk;
+    size_t at;
+} pst_chunks_pos;
+pst_chunks_pos pst_chunks_begin(const pst_chunks *chunks);
+/* Copies up to n bytes from the position on; 0 at the end. */
+size_t pst_chunks_read(pst_chunks_pos *pos, void *out, size_t n);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * store.h - the object store as the chain sees it, and its drivers.
+ *
+ * A driver is one const pst_store_driver at the end of its file: short calls that classify
+ * what happened and never retry, sleep or log (the runtime does). Calls may come from
+ * several threads at once. Keys are below the bucket, without a leading slash, UTF-8.
+ *
+ * How an outcome is classified (the chain's rules 3 to 5 stand on it):
+ *   PST_OK            it is done and durable
+ *   PST_E_EXISTS      conditional create, and the key is taken (412)
+ *   PST_E_NOT_FOUND   no such key (404); `bucket` in the text if it is the bucket
+ *   PST_E_AUTH        401, 403: the text names the missing permission (s3:PutObject on …);
+ *                     retriable: permissions can be mended while we wait
+ *   otherwise         err->retriable says whether to try again; err->unknown says that the
+ *                     call may have taken effect (409, 5xx, 400 RequestTimeout /
+ *                     IncompleteBody / BadDigest, time-out, lost connection, 200 with an
+ *                     error body): only the same key and bytes may follow.
+ */
+#ifndef PST_STORE_STORE_H
+#define PST_STORE_STORE_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "conf/conf.h"
+
+enum { PST_STORE_KEY_MAX = 1024, PST_STORE_META_MAX = 16, PST_STORE_META_VALUE_MAX = 512 };
+
+/* Settings of all drivers: one table (store/settings.c), filled by the conf engine. */
+typedef struct pst_store_conf {
+    char *url; /* http(s)://host[:port] | file:///dir | NULL = AWS by region */
+    char *bucket;
+    char *region;
+    bool path_style;
+    char *access_key_id;
+    char *secret_access_key;
+    char *session_token;
+    int64_t part_size;
+    int part_retries;
+    int64_t retry_backoff_ms;
+    char *ssea_name, *sse_kms_key_id, *acl_canned, *tagging, *storage_class;
+    int client; /* enum pst_store_client */
+    char *ca_file;
+    int64_t request_timeout_ms;
+} pst_store_conf;
+
+enum pst_store_client { PST_STORE_CURL, PST_STORE_LIBS3 };
+
+extern const pst_conf_section pst_store_section; /* rows for pst_store_conf */
+
+/* User metadata: names lower-case ASCII without "x-amz-meta-", values ASCII. */
+typedef struct pst_store_pair {
+    char name[64];
+    char value[PST_STORE_META_VALUE_MAX];
+} pst_store_pair;
+
+typedef struct pst_store_meta {
+    pst_store_pair pairs[PST_STORE_META_MAX];
+    size_t n;
+} pst_store_meta;
+
+pst_rc pst_store_meta_add(pst_store_meta *meta, const char *name, const char *fmt, ...)
+    PST_PRINTF(3, 4) PST_MUST; /* PST_E_LIMIT if it does not fit */
+/* NULL if absent. */
+const char *pst_store_meta_get(const pst_store_meta *meta, const char *name);
+
+typedef struct pst_store_put {
+    const char *key;
+    const char *link; /* a chain object's link key (<topics.dir>/_penstock/<topic>/<P>/<start>):
+                         the directory driver commits by it, others ignore it; else NULL */
+    const pst_chunks *chunks; /* the bytes, or NULL: */
+    pst_sv bytes;
+    uint32_t crc32c; /* of the bytes; sent as x-amz-checksum-crc32c */
+    const char *content_type;     /* NULL = application/octet-stream */
+    const char *content_encoding; /* NULL = none */
+    const pst_store_meta *meta;   /* NULL = none */
+    bool create_only;             /* If-None-Match: * */
+    int64_t dated_ms;             /* wall clock for the signature (rule 9); 0 = now */
+} pst_store_put;
+
+typedef struct pst_store_info {
+    int64_t size;
+    int64_t modified_ms;
+    pst_store_meta meta;
+} pst_store_info;
+
+/* One listed key. Return false to stop the listing. */
+typedef bool (*pst_store_each)(void *opaque, const char *key, int64_t size);
+
+typedef struct pst_store_list {
+    const char *prefix;
+    const char *after; /* only keys after this one in byte order; NULL = from the start */
+    size_t limit;      /* at most so many keys; 0 = all (page by page) */
+} pst_store_list;
+
+typedef struct pst_store pst_store;
+
+typedef struct pst_store_driver {
+    const char *name;
+    /* conf is borrowed for the store's life. */
+    pst_rc (*open)(pst_store **out, const pst_store_conf *conf, const pst_clock *clock,
+                   pst_cancel *cancel, pst_log *log, pst_err *err);
+    void (*close)(pst_store *store);
+    pst_rc (*put)(pst_store *store, const pst_store_put *put, pst_err *err);
+    /* `link` as in pst_store_put: the directory driver finishes an interrupted commit. */
+    pst_rc (*head)(pst_store *store, const char *key, const char *link,
+                   pst_store_info *info, pst_err *err);
+    pst_rc (*get)(pst_store *store, const char *key, pst_buf *body, pst_err *err);
+    pst_rc (*list)(pst_store *store, const pst_store_list *list, pst_store_each each,
+                   void *opaque, pst_err *err);
+    pst_rc (*remove)(pst_store *store, const char *key, pst_err *err);
+    /* Where a person finds a key: "s3://bucket/key", "file:///dir/key". */
+    void (*describe)(const pst_store *store, const char *key, char *out, size_t size);
+    bool links; /* chain objects are committed, and must be listed, by their link key */
+} pst_store_driver;
+
+struct pst_store { /* each driver's struct starts with it */
+    const pst_store_driver *driver;
+};
+
+extern const pst_store_driver pst_store_s3, pst_store_dir;
+
+/* The driver that conf->url and conf->client ask for, opened. */
+pst_rc pst_store_open(pst_store **out, const pst_store_conf *conf, const pst_clock *clock,
+                      pst_cancel *cancel, pst_log *log, pst_err *err) PST_MUST;
+void pst_store_close(pst_store *store); /* NULL is fine */
+
+/* What the store can do, by trying: PUT twice on the fixed key <topics.dir>/_penstock/probe
+   (never deleted), LIST, HEAD. */
+typedef struct pst_store_abilities {
+    bool conditional_create;
+} pst_store_abilities;
+pst_rc pst_store_probe(pst_store *store, const char *topics_dir, pst_store_abilities *out,
+                       pst_err *err) PST_MUST;
+
+#endif
