@@ -1,0 +1,105 @@
+"""Fetches the services into the cache: Kafka's jars (Maven), the MinIO binary (Go).
+
+Versions are pinned here and in kafka-pom.xml. The first MinIO build takes several
+minutes; everything later is a look at the cache. Errors are one line each.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.services import cache
+from tests.services.process import ServiceError
+
+KAFKA_VERSION = "3.9.1"
+MINIO_MODULE = "github.com/minio/minio"
+MINIO_VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
+MAVEN_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+GO_TOOLCHAIN = "golang.org/toolchain@v0.0.1-go1.24.8.linux-{arch}"
+
+_HERE = Path(__file__).resolve().parent
+
+
+def _program(name: str, package: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise ServiceError(f"{name} is not on PATH: apt-get install {package}")
+    return path
+
+
+def _run(what: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
+    """Run to the end; the output. Raises ServiceError with its last line on failure."""
+    done = subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=None if env is None else {**os.environ, **env},
+        check=False,
+    )
+    if done.returncode != 0:
+        lines = [line for line in done.stdout.splitlines() if line.strip()]
+        errors = [line for line in lines if "ERROR" in line or "error" in line]
+        raise ServiceError(f"{what} failed: {(errors or lines or ['no output'])[0]}")
+    return done.stdout
+
+
+def java() -> str:
+    """The path of the Java launcher. Raises ServiceError when there is none."""
+    return _program("java", "default-jre-headless")
+
+
+def _fetch_kafka(folder: Path) -> None:
+    java()
+    pom = _HERE / "kafka-pom.xml"
+    mvn = _program("mvn", "maven")
+    _run(
+        "mvn (Kafka's jars)",
+        [
+            mvn, "-B", "-q", "-f", str(pom), MAVEN_GOAL,
+            f"-Dkafka.version={KAFKA_VERSION}", f"-DoutputDirectory={folder}",
+        ],
+    )  # fmt: skip
+
+
+def kafka_jars() -> Path:
+    """The folder with the broker's and the admin commands' jars, fetched if need be."""
+    return cache.ensure(f"kafka-{KAFKA_VERSION}", _fetch_kafka)
+
+
+def _modern_go() -> str:
+    """A go that can build MinIO: the one on PATH, or a toolchain fetched through it.
+
+    Go 1.21 and later fetch the toolchain that a module asks for by themselves; Debian
+    12's 1.19 does not, so the toolchain module is downloaded as any module is.
+    """
+    go = _program("go", "golang-go")
+    version = re.search(r"go1\.(\d+)", _run("go version", [go, "version"]))
+    if version and int(version.group(1)) >= 21:
+        return go
+    arch = _run("go env", [go, "env", "GOARCH"]).strip()
+    module = GO_TOOLCHAIN.format(arch=arch)
+    env = {"GOFLAGS": "-modcacherw", "GONOSUMDB": "golang.org/toolchain"}
+    _run("go (its own toolchain)", [go, "mod", "download", module], env)
+    modcache = _run("go env", [go, "env", "GOMODCACHE"]).strip()
+    home = Path(modcache) / module
+    for tool in [*home.glob("bin/*"), *home.glob("pkg/tool/*/*")]:
+        tool.chmod(0o755)
+    return str(home / "bin" / "go")
+
+
+def _build_minio(folder: Path) -> None:
+    env = {"GOBIN": str(folder), "GOFLAGS": "-trimpath", "CGO_ENABLED": "0"}
+    target = f"{MINIO_MODULE}@{MINIO_VERSION}"
+    _run("go install (MinIO)", [_modern_go(), "install", target], env)
+
+
+def minio_binary() -> Path:
+    """The MinIO server's program, built if need be (minutes, the first time)."""
+    return cache.ensure(f"minio-{MINIO_VERSION}", _build_minio) / "minio"
