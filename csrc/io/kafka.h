@@ -1,0 +1,179 @@
+/*
+ * kafka.h - Kafka for the runtime. kafka*.c are the only includers of rdkafka.h.
+ *
+ * Both clients take their librdkafka settings from the worker's and the connector's
+ * properties: plain librdkafka names and bootstrap.servers, then consumer.* / producer.*
+ * of the worker, then consumer.override.* / producer.override.* of the connector (as
+ * Connect), then what the runtime fixes (auto.offset.reset=error, enable.auto.commit=false,
+ * acks=all …): a user's value for one of those is a configuration error.
+ * librdkafka's own log lines and errors go to the pst_log.
+ */
+#ifndef PST_IO_KAFKA_H
+#define PST_IO_KAFKA_H
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "record/record.h"
+
+typedef enum pst_kafka_role { PST_KAFKA_CONSUMER, PST_KAFKA_PRODUCER } pst_kafka_role;
+
+/* For pst_conf_spec.other: does librdkafka know this key and take this value? Handles
+   "consumer.", "producer.", "consumer.override.", "producer.override." and plain names. */
+pst_rc pst_kafka_check_property(const char *key, const char *value, pst_err *err) PST_MUST;
+
+typedef struct pst_kafka_options {
+    const pst_props *worker;    /* may be NULL */
+    const pst_props *connector; /* may be NULL */
+    const char *client_id;      /* "users-sink-0" */
+    pst_log *log;
+    pst_cancel *cancel; /* ends waits */
+} pst_kafka_options;
+
+/* ---- consumer ---- */
+
+/* A position in one partition. Strings are borrowed unless said otherwise. */
+typedef struct pst_tp {
+    const char *topic;
+    int32_t partition;
+    int64_t offset;       /* -1 = none */
+    const char *metadata; /* of a commit; NULL = none */
+} pst_tp;
+
+enum { PST_OFFSET_NONE = -1, PST_KAFKA_METADATA_MAX = 1024 };
+
+typedef struct pst_consumer pst_consumer;
+
+/* Called from pst_consumer_serve() only, in the caller's thread. */
+typedef struct pst_consumer_events {
+    /* New partitions: fill in each tp's offset, where reading starts (>= 0). PST_OK starts
+       them; else the consumer remembers the error and pst_consumer_serve() returns it. */
+    pst_rc (*assigned)(void *opaque, pst_tp *tps, size_t n, pst_err *err);
+    /* Partitions go away; `lost`: somebody else may own them already. */
+    void (*revoked)(void *opaque, const pst_tp *tps, size_t n, bool lost);
+    /* An asynchronous commit ended; err is NULL when it succeeded. */
+    void (*committed)(void *opaque, const pst_tp *tps, size_t n, const pst_err *err);
+    void *opaque;
+} pst_consumer_events;
+
+typedef struct pst_consumer_config {
+    pst_kafka_options kafka;
+    const char *group;
+    const char *const *topics; /* names, or regular expressions that start with ^ */
+    size_t n_topics;
+    int session_timeout_ms;
+    int64_t queue_bytes; /* ceiling of librdkafka's prefetch queue */
+    pst_consumer_events events;
+} pst_consumer_config;
+
+pst_rc pst_consumer_new(pst_consumer **out, const pst_consumer_config *config, pst_err *err)
+    PST_MUST;
+/* Leaves the group (revoked() is called for what is assigned) and frees. NULL is fine. */
+void pst_consumer_free(pst_consumer *consumer);
+/* Subscribes; partitions come by events.assigned. */
+pst_rc pst_consumer_subscribe(pst_consumer *consumer, pst_err *err) PST_MUST;
+/* Rebalances, commit results, errors: calls the events. Never blocks by itself. To be called
+   at least every max.poll.interval.ms. Fatal errors are returned. */
+pst_rc pst_consumer_serve(pst_consumer *consumer, pst_err *err) PST_MUST;
+
+/* What a batch holds besides records. */
+typedef enum pst_item_kind {
+    PST_ITEM_RECORD,
+    PST_ITEM_EOF,         /* offset = the partition's end as seen */
+    PST_ITEM_OUT_OF_RANGE /* the position is not in the log (expired or truncated) */
+} pst_item_kind;
+
+typedef struct pst_item {
+    pst_item_kind kind;
+    pst_msg msg; /* topic, partition, offset are set for all kinds */
+    void *raw;   /* kafka.c's own */
+} pst_item;
+
+/* Waits up to timeout_ms for records of assigned partitions. *items are valid until the next
+   call of poll or free; *n may be 0. */
+pst_rc pst_consumer_poll(pst_consumer *consumer, int timeout_ms, const pst_item **items,
+                         size_t *n, pst_err *err) PST_MUST;
+/* Goes on reading at `offset`; what was fetched before is dropped. */
+pst_rc pst_consumer_seek(pst_consumer *consumer, const char *topic, int32_t partition,
+                         int64_t offset, pst_err *err) PST_MUST;
+
+/* Thread-safe. Fills offset (PST_OFFSET_NONE if none) and metadata (into `metadata`, n
+   slots of PST_KAFKA_METADATA_MAX bytes, "" if none) of the group's commits. */
+pst_rc pst_consumer_committed(pst_consumer *consumer, pst_tp *tps, size_t n,
+                              char (*metadata)[PST_KAFKA_METADATA_MAX], int timeout_ms,
+                              pst_err *err) PST_MUST;
+/* Synchronous commit of offsets with metadata. */
+pst_rc pst_consumer_commit(pst_consumer *consumer, const pst_tp *tps, size_t n, pst_err *err)
+    PST_MUST;
+/* Asynchronous: events.committed tells the outcome. */
+pst_rc pst_consumer_commit_async(pst_consumer *consumer, const pst_tp *tps, size_t n,
+                                 pst_err *err) PST_MUST;
+/* Thread-safe. First and next offset of the log, asked from the broker. */
+pst_rc pst_consumer_watermarks(pst_consumer *consumer, const char *topic, int32_t partition,
+                               int64_t *low, int64_t *high, int timeout_ms, pst_err *err)
+    PST_MUST;
+/* Number of partitions; PST_E_NOT_FOUND if there is no such topic (never creates one). */
+pst_rc pst_consumer_partitions(pst_consumer *consumer, const char *topic, int32_t *n,
+                               int timeout_ms, pst_err *err) PST_MUST;
+/* The cluster's id, waiting for a broker; free with pst_free(). PST_E_TIMEOUT (retriable)
+   names bootstrap.servers and the last error. */
+pst_rc pst_consumer_cluster(pst_consumer *consumer, char **id, int timeout_ms, pst_err *err)
+    PST_MUST;
+
+/* ---- producer ---- */
+
+typedef struct pst_header {
+    const char *name;
+    pst_sv value;
+} pst_header;
+
+typedef struct pst_outgoing {
+    const char *topic;
+    int32_t partition;    /* -1 = by the key */
+    pst_sv key, value;    /* p == NULL: null; copied */
+    int64_t timestamp_ms; /* 0 = now */
+    const pst_header *headers;
+    size_t n_headers;
+    void *opaque; /* handed to delivered() */
+} pst_outgoing;
+
+typedef struct pst_producer pst_producer;
+
+/* Called from pst_producer_poll/flush() only. err is NULL when the record is acknowledged
+   by all in-sync replicas; then partition and offset are known. */
+typedef void (*pst_delivered)(void *self, void *opaque, const char *topic, int32_t partition,
+                              int64_t offset, const pst_err *err);
+
+typedef struct pst_producer_config {
+    pst_kafka_options kafka;
+    const char *transactional_id; /* NULL = idempotent without transactions */
+    int delivery_timeout_ms;      /* 0 = librdkafka's default */
+    pst_delivered delivered;
+    void *self;
+} pst_producer_config;
+
+/* acks=all and idempotence are fixed. */
+pst_rc pst_producer_new(pst_producer **out, const pst_producer_config *config, pst_err *err)
+    PST_MUST;
+void pst_producer_free(pst_producer *producer); /* what is queued is dropped: flush first */
+/* Queues a copy. PST_E_LIMIT (retriable): the queue is full, poll and try again. */
+pst_rc pst_producer_send(pst_producer *producer, const pst_outgoing *record, pst_err *err)
+    PST_MUST;
+/* Serves delivery reports for up to timeout_ms; returns how many events were served. */
+int pst_producer_poll(pst_producer *producer, int timeout_ms);
+/* Waits until all is delivered or failed, or the time is over (PST_E_TIMEOUT), or cancel. */
+pst_rc pst_producer_flush(pst_producer *producer, int timeout_ms, pst_err *err) PST_MUST;
+size_t pst_producer_queued(pst_producer *producer);
+/* The last error librdkafka told of (brokers down, wrong password …); "" if none. */
+void pst_producer_last_error(pst_producer *producer, char *out, size_t size);
+
+/* ---- embedded cluster (for `penstock demo` and unit tests) ---- */
+
+typedef struct pst_mock_kafka pst_mock_kafka;
+pst_rc pst_mock_kafka_new(pst_mock_kafka **out, int brokers, pst_err *err) PST_MUST;
+const char *pst_mock_kafka_bootstrap(const pst_mock_kafka *mock);
+pst_rc pst_mock_kafka_create_topic(pst_mock_kafka *mock, const char *topic, int partitions,
+                                   pst_err *err) PST_MUST;
+void pst_mock_kafka_free(pst_mock_kafka *mock);
+
+#endif
