@@ -100,9 +100,10 @@ class Process:
         return self.popen.wait(10)
 
     def tail(self, lines: int = 8) -> str:
-        """The last lines of the log, joined by ` | `."""
+        """The last lines of the log, joined by ` | `; stack frames are left out."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return " | ".join(text.strip().splitlines()[-lines:])
+        kept = [line for line in text.splitlines() if line and not line[0].isspace()]
+        return " | ".join(kept[-lines:])
 
     def wait_ready(self, ready: Callable[[], bool], timeout: float) -> float:
         """Poll `ready` every 50 ms until true. Returns the seconds it took.

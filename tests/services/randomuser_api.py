@@ -11,7 +11,7 @@ generator: beyond 1,000 users a seed repeats itself.
 Faults are queued and taken by the next API requests, one each, or asked for by the
 request itself (`?fault=SPEC`). A SPEC is `KIND[:ARG]`:
 
-    429[:S] 500[:S] 503[:S]   that status with {"error": …}; S = Retry-After (s, or a date)
+    429[:S] 500[:S] 503[:S]   that status with {"error": …}; S = Retry-After
     slow:S                    the right answer, S seconds late
     drip:S                    the right answer, its body spread over S seconds
     cut                       Content-Length of the whole body, half of it sent
