@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import shutil
-import signal
 import socket
 import struct
 import subprocess
@@ -184,11 +183,11 @@ class Kafka:
 
     def pause(self) -> None:
         """SIGSTOP: connections stay open and nothing is answered."""
-        self.process.signal(signal.SIGSTOP)
+        self.process.pause()
 
     def resume(self) -> None:
         """SIGCONT after `pause`."""
-        self.process.signal(signal.SIGCONT)
+        self.process.resume()
 
     def restart(self, *, wipe: bool = False, new_id: bool = False) -> Kafka:
         """Stop and start on the same address; `wipe` starts from an empty log."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import signal
 import tempfile
 import urllib.error
 import urllib.request
@@ -134,11 +133,11 @@ class Minio:
 
     def pause(self) -> None:
         """SIGSTOP: connections stay open and nothing is answered."""
-        self.process.signal(signal.SIGSTOP)
+        self.process.pause()
 
     def resume(self) -> None:
         """SIGCONT after `pause`."""
-        self.process.signal(signal.SIGCONT)
+        self.process.resume()
 
     def restart(self) -> Minio:
         """Stop and start on the same port, folder and credentials."""

@@ -85,6 +85,22 @@ class Process:
         """Send a signal; nothing happens when the child has ended."""
         self.popen.send_signal(number)
 
+    def pause(self) -> None:
+        """SIGSTOP; returns when every thread stands still (bounded by 5 s)."""
+        self.signal(signal.SIGSTOP)
+        deadline = time.monotonic() + 5
+        while self._threads() - {"T"} and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def resume(self) -> None:
+        """SIGCONT after `pause`."""
+        self.signal(signal.SIGCONT)
+
+    def _threads(self) -> set[str]:
+        """The states of its threads, as letters of proc(5)."""
+        stats = Path(f"/proc/{self.pid}/task").glob("*/stat")
+        return {stat.read_text().rpartition(")")[2].split()[0] for stat in stats}
+
     def stop(self, timeout: float = 15.0) -> int:
         """SIGTERM, then SIGKILL after `timeout` seconds. Returns the exit status."""
         self.signal(signal.SIGCONT)

@@ -183,11 +183,11 @@ class Daemon:
 
     def pause(self) -> None:
         """SIGSTOP: the sleeper of the chain's rule 9."""
-        self.process.signal(signal.SIGSTOP)
+        self.process.pause()
 
     def resume(self) -> None:
         """SIGCONT after `pause`."""
-        self.process.signal(signal.SIGCONT)
+        self.process.resume()
 
     def wait(self, timeout: float = 60.0) -> int:
         """Wait for its end. Returns the exit status; AssertionError past `timeout` s."""
