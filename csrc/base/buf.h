@@ -1,11 +1,11 @@
 /*
  * buf.h - growing byte buffers with a ceiling.
  *
- * pst_buf: one contiguous block. Its ceiling is given at init; an append that would pass it
- * (or that finds no memory) leaves the buffer as it was and answers PST_E_LIMIT / _NOMEM.
- * pst_chunks: a list of blocks for large encoded windows: nothing is ever moved or copied
- * again, memory grows with what is stored, and an upload reads it block by block.
- * Neither is thread-safe.
+ * pst_buf: one contiguous block. Its ceiling is given at init; an append that would pass
+ * it (or that finds no memory) leaves the buffer as it was and answers PST_E_LIMIT /
+ * _NOMEM. pst_chunks: a list of blocks for large encoded windows: nothing is ever moved
+ * or copied again, memory grows with what is stored, and an upload reads it block by
+ * block. Neither is thread-safe.
  */
 #ifndef PST_BASE_BUF_H
 #define PST_BASE_BUF_H
@@ -55,7 +55,8 @@ enum { PST_CHUNK_MIN = 4096, PST_CHUNK_MAX = 256 * 1024 };
 
 void pst_chunks_init(pst_chunks *chunks);
 void pst_chunks_done(pst_chunks *chunks);
-/* Appends n bytes; they may be split over two blocks. The ceiling is the caller's budget. */
+/* Appends n bytes; they may be split over two blocks. The ceiling is the caller's budget.
+ */
 pst_rc pst_chunks_add(pst_chunks *chunks, const void *bytes, size_t n) PST_MUST;
 /* Moves all of `from` to the empty `to`. */
 void pst_chunks_move(pst_chunks *to, pst_chunks *from);

@@ -2,10 +2,11 @@
  * clock.h - time, and giving way to a stop.
  *
  * The wall clock may jump; the monotonic one never does and goes on while the machine
- * sleeps (a sleeper must know how long it slept, safety rule 9). Code that reads time takes
- * a const pst_clock *, so a test can make it jump. All in milliseconds.
+ * sleeps (a sleeper must know how long it slept, safety rule 9). Code that reads time
+ * takes a const pst_clock *, so a test can make it jump. All in milliseconds.
  *
- * pst_cancel is how a wait ends early: every wait of the core is in slices that look at one.
+ * pst_cancel is how a wait ends early: every wait of the core is in slices that look at
+ * one.
  */
 #ifndef PST_BASE_CLOCK_H
 #define PST_BASE_CLOCK_H

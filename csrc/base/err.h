@@ -4,7 +4,8 @@
  * A function that can fail returns a pst_rc and fills a caller-owned pst_err. Nothing is
  * allocated for an error, so running out of memory can be reported too. The first error
  * wins: a pst_err that is set is not overwritten, so cleaning up after a failure cannot
- * hide its cause. A caller that knows more puts its context in front by pst_err_context().
+ * hide its cause. A caller that knows more puts its context in front by
+ * pst_err_context().
  *
  * `retriable` says that the same call may succeed later with nothing changed: the runtime
  * (never a plugin) decides whether and when. `unknown` says that the call may have taken
@@ -43,13 +44,16 @@ typedef struct pst_err {
     pst_rc code;
     bool retriable;
     bool unknown;
-    int status;    /* HTTP status or librdkafka's error code, 0 where there is none */
-    int after_ms;  /* the other side asks to wait so long (Retry-After), 0 = it doesn't */
+    int status;   /* HTTP status or librdkafka's error code, 0 where there is none */
+    int after_ms; /* the other side asks to wait so long (Retry-After), 0 = it doesn't */
     char text[600]; /* one line, NUL-terminated, cut if longer; no secrets */
 } pst_err;
 
 /* Start value: `pst_err err = PST_ERR_INIT;` */
-#define PST_ERR_INIT {.code = PST_OK}
+#define PST_ERR_INIT                                                                     \
+    {                                                                                    \
+        .code = PST_OK                                                                   \
+    }
 
 /* Sets *err (unless it is NULL or already set) and returns `code`. */
 pst_rc pst_fail(pst_err *err, pst_rc code, const char *fmt, ...) PST_PRINTF(3, 4);

@@ -20,8 +20,8 @@ struct pst_log {
     atomic_int format;
 };
 
-static const char *const level_names[] = {"off", "error", "warn", "info", "debug",
-                                          "trace"};
+static const char *const level_names[] = {"off",  "error", "warn",
+                                          "info", "debug", "trace"};
 
 pst_log *pst_log_new(pst_log_sink sink, void *opaque)
 {

@@ -4,9 +4,9 @@
  * Both clients take their librdkafka settings from the worker's and the connector's
  * properties: plain librdkafka names and bootstrap.servers, then consumer.* / producer.*
  * of the worker, then consumer.override.* / producer.override.* of the connector (as
- * Connect), then what the runtime fixes (auto.offset.reset=error, enable.auto.commit=false,
- * acks=all …): a user's value for one of those is a configuration error.
- * librdkafka's own log lines and errors go to the pst_log.
+ * Connect), then what the runtime fixes (auto.offset.reset=error,
+ * enable.auto.commit=false, acks=all …): a user's value for one of those is a
+ * configuration error. librdkafka's own log lines and errors go to the pst_log.
  */
 #ifndef PST_IO_KAFKA_H
 #define PST_IO_KAFKA_H
@@ -19,8 +19,10 @@
 typedef enum pst_kafka_role { PST_KAFKA_CONSUMER, PST_KAFKA_PRODUCER } pst_kafka_role;
 
 /* For pst_conf_spec.other: does librdkafka know this key and take this value? Handles
-   "consumer.", "producer.", "consumer.override.", "producer.override." and plain names. */
-pst_rc pst_kafka_check_property(const char *key, const char *value, pst_err *err) PST_MUST;
+   "consumer.", "producer.", "consumer.override.", "producer.override." and plain names.
+ */
+pst_rc pst_kafka_check_property(const char *key, const char *value,
+                                pst_err *err) PST_MUST;
 
 typedef struct pst_kafka_options {
     const pst_props *worker;    /* may be NULL */
@@ -46,8 +48,9 @@ typedef struct pst_consumer pst_consumer;
 
 /* Called from pst_consumer_serve() only, in the caller's thread. */
 typedef struct pst_consumer_events {
-    /* New partitions: fill in each tp's offset, where reading starts (>= 0). PST_OK starts
-       them; else the consumer remembers the error and pst_consumer_serve() returns it. */
+    /* New partitions: fill in each tp's offset, where reading starts (>= 0). PST_OK
+       starts them; else the consumer remembers the error and pst_consumer_serve() returns
+       it. */
     pst_rc (*assigned)(void *opaque, pst_tp *tps, size_t n, pst_err *err);
     /* Partitions go away; `lost`: somebody else may own them already. */
     void (*revoked)(void *opaque, const pst_tp *tps, size_t n, bool lost);
@@ -59,21 +62,22 @@ typedef struct pst_consumer_events {
 typedef struct pst_consumer_config {
     pst_kafka_options kafka;
     const char *group;
-    const char *const *topics; /* names, or regular expressions that start with ^ */
-    size_t n_topics;
-    int session_timeout_ms;
     int64_t queue_bytes; /* ceiling of librdkafka's prefetch queue */
     pst_consumer_events events;
 } pst_consumer_config;
 
-pst_rc pst_consumer_new(pst_consumer **out, const pst_consumer_config *config, pst_err *err)
-    PST_MUST;
+pst_rc pst_consumer_new(pst_consumer **out, const pst_consumer_config *config,
+                        pst_err *err) PST_MUST;
 /* Leaves the group (revoked() is called for what is assigned) and frees. NULL is fine. */
 void pst_consumer_free(pst_consumer *consumer);
-/* Subscribes; partitions come by events.assigned. */
-pst_rc pst_consumer_subscribe(pst_consumer *consumer, pst_err *err) PST_MUST;
-/* Rebalances, commit results, errors: calls the events. Never blocks by itself. To be called
-   at least every max.poll.interval.ms. Fatal errors are returned. */
+/* Subscribes to these topics (names, or regular expressions that start with ^) instead of
+   those of the last call; partitions come by events.assigned. */
+pst_rc pst_consumer_subscribe(pst_consumer *consumer, const char *const *topics, size_t n,
+                              pst_err *err) PST_MUST;
+/* session.timeout.ms as it is in force. */
+int pst_consumer_session_timeout_ms(const pst_consumer *consumer);
+/* Rebalances, commit results, errors: calls the events. Never blocks by itself. To be
+   called at least every max.poll.interval.ms. Fatal errors are returned. */
 pst_rc pst_consumer_serve(pst_consumer *consumer, pst_err *err) PST_MUST;
 
 /* What a batch holds besides records. */
@@ -89,8 +93,8 @@ typedef struct pst_item {
     void *raw;   /* kafka.c's own */
 } pst_item;
 
-/* Waits up to timeout_ms for records of assigned partitions. *items are valid until the next
-   call of poll or free; *n may be 0. */
+/* Waits up to timeout_ms for records of assigned partitions. *items are valid until the
+   next call of poll or free; *n may be 0. */
 pst_rc pst_consumer_poll(pst_consumer *consumer, int timeout_ms, const pst_item **items,
                          size_t *n, pst_err *err) PST_MUST;
 /* Goes on reading at `offset`; what was fetched before is dropped. */
@@ -103,22 +107,22 @@ pst_rc pst_consumer_committed(pst_consumer *consumer, pst_tp *tps, size_t n,
                               char (*metadata)[PST_KAFKA_METADATA_MAX], int timeout_ms,
                               pst_err *err) PST_MUST;
 /* Synchronous commit of offsets with metadata. */
-pst_rc pst_consumer_commit(pst_consumer *consumer, const pst_tp *tps, size_t n, pst_err *err)
-    PST_MUST;
+pst_rc pst_consumer_commit(pst_consumer *consumer, const pst_tp *tps, size_t n,
+                           pst_err *err) PST_MUST;
 /* Asynchronous: events.committed tells the outcome. */
 pst_rc pst_consumer_commit_async(pst_consumer *consumer, const pst_tp *tps, size_t n,
                                  pst_err *err) PST_MUST;
 /* Thread-safe. First and next offset of the log, asked from the broker. */
-pst_rc pst_consumer_watermarks(pst_consumer *consumer, const char *topic, int32_t partition,
-                               int64_t *low, int64_t *high, int timeout_ms, pst_err *err)
-    PST_MUST;
+pst_rc pst_consumer_watermarks(pst_consumer *consumer, const char *topic,
+                               int32_t partition, int64_t *low, int64_t *high,
+                               int timeout_ms, pst_err *err) PST_MUST;
 /* Number of partitions; PST_E_NOT_FOUND if there is no such topic (never creates one). */
 pst_rc pst_consumer_partitions(pst_consumer *consumer, const char *topic, int32_t *n,
                                int timeout_ms, pst_err *err) PST_MUST;
 /* The cluster's id, waiting for a broker; free with pst_free(). PST_E_TIMEOUT (retriable)
    names bootstrap.servers and the last error. */
-pst_rc pst_consumer_cluster(pst_consumer *consumer, char **id, int timeout_ms, pst_err *err)
-    PST_MUST;
+pst_rc pst_consumer_cluster(pst_consumer *consumer, char **id, int timeout_ms,
+                            pst_err *err) PST_MUST;
 
 /* ---- producer ---- */
 
@@ -141,8 +145,8 @@ typedef struct pst_producer pst_producer;
 
 /* Called from pst_producer_poll/flush() only. err is NULL when the record is acknowledged
    by all in-sync replicas; then partition and offset are known. */
-typedef void (*pst_delivered)(void *self, void *opaque, const char *topic, int32_t partition,
-                              int64_t offset, const pst_err *err);
+typedef void (*pst_delivered)(void *self, void *opaque, const char *topic,
+                              int32_t partition, int64_t offset, const pst_err *err);
 
 typedef struct pst_producer_config {
     pst_kafka_options kafka;
@@ -153,15 +157,17 @@ typedef struct pst_producer_config {
 } pst_producer_config;
 
 /* acks=all and idempotence are fixed. */
-pst_rc pst_producer_new(pst_producer **out, const pst_producer_config *config, pst_err *err)
-    PST_MUST;
-void pst_producer_free(pst_producer *producer); /* what is queued is dropped: flush first */
+pst_rc pst_producer_new(pst_producer **out, const pst_producer_config *config,
+                        pst_err *err) PST_MUST;
+void pst_producer_free(
+    pst_producer *producer); /* what is queued is dropped: flush first */
 /* Queues a copy. PST_E_LIMIT (retriable): the queue is full, poll and try again. */
-pst_rc pst_producer_send(pst_producer *producer, const pst_outgoing *record, pst_err *err)
-    PST_MUST;
+pst_rc pst_producer_send(pst_producer *producer, const pst_outgoing *record,
+                         pst_err *err) PST_MUST;
 /* Serves delivery reports for up to timeout_ms; returns how many events were served. */
 int pst_producer_poll(pst_producer *producer, int timeout_ms);
-/* Waits until all is delivered or failed, or the time is over (PST_E_TIMEOUT), or cancel. */
+/* Waits until all is delivered or failed, or the time is over (PST_E_TIMEOUT), or cancel.
+ */
 pst_rc pst_producer_flush(pst_producer *producer, int timeout_ms, pst_err *err) PST_MUST;
 size_t pst_producer_queued(pst_producer *producer);
 /* The last error librdkafka told of (brokers down, wrong password …); "" if none. */
@@ -172,8 +178,8 @@ void pst_producer_last_error(pst_producer *producer, char *out, size_t size);
 typedef struct pst_mock_kafka pst_mock_kafka;
 pst_rc pst_mock_kafka_new(pst_mock_kafka **out, int brokers, pst_err *err) PST_MUST;
 const char *pst_mock_kafka_bootstrap(const pst_mock_kafka *mock);
-pst_rc pst_mock_kafka_create_topic(pst_mock_kafka *mock, const char *topic, int partitions,
-                                   pst_err *err) PST_MUST;
+pst_rc pst_mock_kafka_create_topic(pst_mock_kafka *mock, const char *topic,
+                                   int partitions, pst_err *err) PST_MUST;
 void pst_mock_kafka_free(pst_mock_kafka *mock);
 
 #endif

@@ -1,13 +1,12 @@
 /*
  * plugin.h - what a connector is to the runtime: Kafka Connect's life cycle in C.
  *
- * A plugin is one const struct at the end of its file: a settings table and short callbacks.
- * It classifies what happens to it; only the runtime retries, sleeps, owns threads and
- * commits offsets. A callback answers
- *   PST_OK                       go on
- *   an error with err.retriable  the runtime backs off and makes the same call again
- *   any other error              the task fails with err's text
- * All callbacks of one task come from one thread, unless said otherwise.
+ * A plugin is one const struct at the end of its file: a settings table and short
+ * callbacks. It classifies what happens to it; only the runtime retries, sleeps, owns
+ * threads and commits offsets. A callback answers PST_OK                       go on an
+ * error with err.retriable  the runtime backs off and makes the same call again any other
+ * error              the task fails with err's text All callbacks of one task come from
+ * one thread, unless said otherwise.
  */
 #ifndef PST_RUNTIME_PLUGIN_H
 #define PST_RUNTIME_PLUGIN_H
@@ -39,9 +38,15 @@ typedef struct pst_task_env {
     const char *id;        /* "users-sink-0", for logs */
     int index;
     const pst_clock *clock;
-    pst_cancel *cancel; /* set when the task must stop: end waits */
+    pst_cancel *cancel;  /* set when the task is to stop in good order */
+    pst_cancel *abort;   /* set when there is no time left: end every wait */
+    const char *cluster; /* sinks: Kafka's cluster id */
+    const char *group;   /* sinks: the consumer group */
+    int session_timeout_ms;
+    bool until_end; /* stop at the offsets that were the end when assigned */
+    int64_t startup_timeout_ms;
     pst_log *log;
-    const pst_props *worker;    /* the worker's properties */
+    const pst_props *worker; /* the worker's properties */
     const pst_props *connector_props;
     struct pst_budget *budget; /* the process's memory for records and bytes */
 } pst_task_env;
@@ -75,7 +80,7 @@ typedef struct pst_source_ops {
 
 typedef struct pst_sink pst_sink;
 
-/* What Kafka says of a partition when it is opened; from the runtime, or from Python. */
+/* What Kafka says of a partition when it is opened. */
 typedef struct pst_log_facts {
     int64_t committed;    /* the group's offset, PST_OFFSET_NONE if none */
     const char *metadata; /* of that commit, "" if none */
@@ -83,19 +88,23 @@ typedef struct pst_log_facts {
     int32_t partitions;   /* of the topic */
 } pst_log_facts;
 
-/* How a sink asks back while it works; committed() may be called from any thread. */
+/* How a sink asks back while it works. All but seek() may be called from any thread. A
+   NULL host (Python's put/flush/close) means that Kafka is not asked: no commits, no log.
+ */
 typedef struct pst_sink_host {
-    pst_rc (*committed)(void *self, const char *topic, int32_t partition, int64_t *offset,
-                        pst_err *err);
+    /* Fills offset and metadata of the group's commits; metadata has n slots. */
+    pst_rc (*commits)(void *self, pst_tp *tps, size_t n,
+                      char (*metadata)[PST_KAFKA_METADATA_MAX], pst_err *err);
+    pst_rc (*watermarks)(void *self, const char *topic, int32_t partition, int64_t *low,
+                         int64_t *high, pst_err *err);
+    pst_rc (*partitions)(void *self, const char *topic, int32_t *n, pst_err *err);
     /* Go on reading this partition at `offset` (the sink dropped what it had). */
     pst_rc (*seek)(void *self, const char *topic, int32_t partition, int64_t offset,
                    pst_err *err);
-    const char *cluster; /* Kafka's cluster id */
-    const char *group;
-    int session_timeout_ms;
     void *self;
 } pst_sink_host;
 
+/* Counters of a sink; read from any thread. */
 typedef struct pst_sink_stats {
     int64_t records, rows, objects, bytes, skipped, errors, adopted;
     int64_t buffered_bytes;
@@ -107,22 +116,24 @@ typedef struct pst_sink_stats {
 typedef struct pst_sink_ops {
     pst_rc (*start)(pst_sink **out, const void *conf, const pst_task_env *env,
                     const pst_sink_host *host, pst_err *err);
-    /* Partitions are assigned: facts[i] belongs to tps[i]; sets tps[i].offset to where
-       reading starts. */
-    pst_rc (*open)(pst_sink *sink, pst_tp *tps, const pst_log_facts *facts, size_t n,
-                   pst_err *err);
+    /* Partitions are assigned: sets tps[i].offset to where reading starts. May wait for
+       the store as long as env->cancel is not set. */
+    pst_rc (*open)(pst_sink *sink, pst_tp *tps, size_t n, pst_err *err);
     /* Takes records and ends of partitions; *taken < n with PST_OK means: memory is full,
        offer the rest again later. */
     pst_rc (*put)(pst_sink *sink, const pst_item *items, size_t n, size_t *taken,
                   pst_err *err);
-    /* Timers and finished uploads; to be called often. *next_ms: when at the latest to call
-       again. */
+    /* Timers and finished uploads; to be called often. *next_ms: when at the latest to
+       call again. */
     pst_rc (*tick)(pst_sink *sink, int64_t *next_ms, pst_err *err);
-    /* Closes what is buffered at once, whatever its age; tick() until idle() to see it done. */
+    /* Closes what is buffered at once, whatever its age; tick() until idle() to see it
+     * done. */
     void (*flush)(pst_sink *sink);
     bool (*idle)(const pst_sink *sink);
-    /* What is durable and not yet told: up to max positions with metadata, valid until the
-       next call; returns how many. */
+    /* until_end: all that is assigned is read up to its end. */
+    bool (*finished)(const pst_sink *sink);
+    /* What is durable and not yet told: up to max positions with metadata, valid until
+       the next call; returns how many. */
     size_t (*precommit)(pst_sink *sink, pst_tp *out, size_t max);
     /* The commit of these positions succeeded. */
     void (*committed)(pst_sink *sink, const pst_tp *tps, size_t n);

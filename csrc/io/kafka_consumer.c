@@ -1,0 +1,586 @@
+/*
+ * kafka_consumer.c - a member of a consumer group, as the sink runtime wants it.
+ *
+ * Two queues. Records come through one queue of ours: each assigned partition's queue is
+ * forwarded to it, so that memory pressure stops records without stopping rebalances.
+ * Everything else (rebalances, commit results, errors) comes by pst_consumer_serve().
+ *
+ * librdkafka stops fetching when its prefetch queue is full and, before 2.3, looks again
+ * only after up to a second. pst_consumer_poll() wakes its broker threads when our queue
+ * runs low, so a small queue is enough for full speed: rd_kafka_sasl_set_credentials()
+ * with the credentials it has already is the one public call that does this and nothing
+ * else.
+ */
+#include "io/kafka_internal.h"
+
+#include "base/mem.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    BATCH_MAX = 1000,
+    WAKE_INTERVAL_MS = 4,
+    LOW_QUEUE = 8 * BATCH_MAX,
+};
+
+struct pst_consumer {
+    pst_kafka_link link; /* first: the opaque of librdkafka's callbacks */
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *records;
+    pst_consumer_events events;
+    int session_timeout_ms;
+    pst_err failed; /* of a callback, handed over by serve() */
+    char *user, *password;
+    int64_t woken_ms;
+    rd_kafka_message_t *batch[BATCH_MAX];
+    pst_item items[BATCH_MAX];
+    size_t n_batch;
+};
+
+/* ---- settings ---- */
+
+static bool user_has_set(const pst_kafka_options *options, const char *name)
+{
+    char key[128];
+    if (options->worker && pst_props_find(options->worker, name))
+        return true;
+    snprintf(key, sizeof key, "consumer.%s", name);
+    if (options->worker && pst_props_find(options->worker, key))
+        return true;
+    snprintf(key, sizeof key, "consumer.override.%s", name);
+    return options->connector && pst_props_find(options->connector, key);
+}
+
+typedef struct preset {
+    const char *name, *value;
+} preset;
+
+/* What the protocol needs, whatever the user says. */
+static const preset fixed[] = {
+    {"enable.auto.commit", "false"},       {"enable.auto.offset.store", "false"},
+    {"auto.offset.reset", "error"},        {"enable.partition.eof", "true"},
+    {"allow.auto.create.topics", "false"},
+};
+
+/* Our defaults, which consumer.* may change. */
+static const preset defaults[] = {
+    {"isolation.level", "read_committed"},
+    {"partition.assignment.strategy", "cooperative-sticky"},
+    {"session.timeout.ms", "10000"},
+    {"heartbeat.interval.ms", "3000"},
+    {"topic.metadata.refresh.interval.ms", "10000"},
+    {"queued.min.messages", "1000000"},
+    {"fetch.wait.max.ms", "250"},
+    {"fetch.error.backoff.ms", "100"},
+    {"reconnect.backoff.max.ms", "2000"},
+    {"socket.keepalive.enable", "true"},
+};
+
+static pst_rc set_number(rd_kafka_conf_t *conf, const pst_kafka_options *options,
+                         const char *name, int64_t value, pst_err *err)
+{
+    char text[32];
+    if (user_has_set(options, name))
+        return PST_OK;
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    return pst_kafka_conf_set(conf, name, text, err);
+}
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* Half of the ceiling may be queued, a quarter may be on its way. */
+static pst_rc set_sizes(rd_kafka_conf_t *conf, const pst_consumer_config *config,
+                        pst_err *err)
+{
+    const pst_kafka_options *options = &config->kafka;
+    int64_t bytes = config->queue_bytes;
+    pst_rc rc = set_number(conf, options, "queued.max.messages.kbytes",
+                           clamp(bytes / 2 / 1024, 256, 2097151), err);
+    if (rc == PST_OK)
+        rc = set_number(conf, options, "fetch.max.bytes",
+                        clamp(bytes / 4, 1 << 18, 50 << 20), err);
+    if (rc == PST_OK)
+        rc = set_number(conf, options, "max.partition.fetch.bytes",
+                        clamp(bytes / 4, 1 << 18, 1 << 20), err);
+    return rc;
+}
+
+static pst_rc set_presets(rd_kafka_conf_t *conf, const pst_consumer_config *config,
+                          pst_err *err)
+{
+    pst_rc rc = pst_kafka_conf_set(conf, "group.id", config->group, err);
+    if (rc == PST_OK)
+        rc = set_sizes(conf, config, err);
+    for (size_t i = 0; rc == PST_OK && i < sizeof defaults / sizeof *defaults; i++)
+        if (!user_has_set(&config->kafka, defaults[i].name))
+            rc = pst_kafka_conf_set(conf, defaults[i].name, defaults[i].value, err);
+    for (size_t i = 0; rc == PST_OK && i < sizeof fixed / sizeof *fixed; i++)
+        rc = pst_kafka_conf_set(conf, fixed[i].name, fixed[i].value, err);
+    if (rc == PST_OK && config->kafka.client_id)
+        rc = pst_kafka_conf_set(conf, "client.id", config->kafka.client_id, err);
+    return rc;
+}
+
+/* ---- partitions ---- */
+
+static void forward(pst_consumer *consumer, const rd_kafka_topic_partition_t *tp)
+{
+    rd_kafka_queue_t *queue =
+        rd_kafka_queue_get_partition(consumer->rk, tp->topic, tp->partition);
+    if (!queue)
+        return;
+    rd_kafka_queue_forward(queue, consumer->records);
+    rd_kafka_queue_destroy(queue);
+}
+
+static pst_tp *tps_of(const rd_kafka_topic_partition_list_t *list)
+{
+    pst_tp *tps = pst_calloc((size_t)list->cnt, sizeof *tps);
+    for (int i = 0; tps && i < list->cnt; i++)
+        tps[i] = (pst_tp){.topic = list->elems[i].topic,
+                          .partition = list->elems[i].partition,
+                          .offset = list->elems[i].offset};
+    return tps;
+}
+
+static rd_kafka_topic_partition_list_t *list_of(const pst_tp *tps, size_t n)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+    for (size_t i = 0; i < n; i++) {
+        rd_kafka_topic_partition_t *tp =
+            rd_kafka_topic_partition_list_add(list, tps[i].topic, tps[i].partition);
+        tp->offset = tps[i].offset < 0 ? RD_KAFKA_OFFSET_INVALID : tps[i].offset;
+        if (tps[i].metadata) {
+            /* librdkafka frees it with its own allocator, which is libc's. */
+            tp->metadata = strdup(tps[i].metadata);
+            tp->metadata_size = tp->metadata ? strlen(tps[i].metadata) : 0;
+        }
+    }
+    return list;
+}
+
+static bool cooperative(pst_consumer *consumer)
+{
+    const char *protocol = rd_kafka_rebalance_protocol(consumer->rk);
+    return protocol && strcmp(protocol, "COOPERATIVE") == 0;
+}
+
+static void keep_error(pst_consumer *consumer, const pst_err *err)
+{
+    if (consumer->failed.code == PST_OK)
+        consumer->failed = *err;
+}
+
+static void give(pst_consumer *consumer, rd_kafka_topic_partition_list_t *list)
+{
+    pst_err err = PST_ERR_INIT;
+    if (cooperative(consumer))
+        (void)pst_kafka_fail_take(&err, rd_kafka_incremental_assign(consumer->rk, list),
+                                  "assign");
+    else if (rd_kafka_assign(consumer->rk, list))
+        (void)pst_kafka_fail(&err, rd_kafka_last_error(), "assign", NULL);
+    keep_error(consumer, &err);
+}
+
+static void take_back(pst_consumer *consumer, rd_kafka_topic_partition_list_t *list)
+{
+    pst_err err = PST_ERR_INIT;
+    if (cooperative(consumer))
+        (void)pst_kafka_fail_take(&err, rd_kafka_incremental_unassign(consumer->rk, list),
+                                  "unassign");
+    else
+        rd_kafka_assign(consumer->rk, NULL);
+    keep_error(consumer, &err);
+}
+
+static void on_assigned(pst_consumer *consumer, rd_kafka_topic_partition_list_t *list)
+{
+    pst_err err = PST_ERR_INIT;
+    pst_tp *tps = tps_of(list);
+    pst_rc rc = tps ? PST_OK : pst_fail_nomem(&err, "assigned partitions");
+    if (rc == PST_OK)
+        rc = consumer->events.assigned(consumer->events.opaque, tps, (size_t)list->cnt,
+                                       &err);
+    for (int i = 0; rc == PST_OK && i < list->cnt; i++) {
+        list->elems[i].offset = tps[i].offset;
+        forward(consumer, &list->elems[i]);
+    }
+    if (rc == PST_OK) {
+        give(consumer, list);
+    } else {
+        keep_error(consumer, &err);
+        rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+        give(consumer, none); /* the protocol wants an answer */
+        rd_kafka_topic_partition_list_destroy(none);
+    }
+    pst_free(tps);
+}
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                         rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+    pst_consumer *consumer = opaque;
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        on_assigned(consumer, list);
+        return;
+    }
+    pst_tp *tps = tps_of(list);
+    bool lost = rd_kafka_assignment_lost(rk) != 0;
+    if (tps && list->cnt)
+        consumer->events.revoked(consumer->events.opaque, tps, (size_t)list->cnt, lost);
+    pst_free(tps);
+    take_back(consumer, list);
+}
+
+static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                      rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+    (void)rk;
+    pst_consumer *consumer = opaque;
+    pst_err err = PST_ERR_INIT;
+    for (int i = 0; list && !code && i < list->cnt; i++)
+        code = list->elems[i].err;
+    if (code)
+        (void)pst_kafka_fail(&err, code, "commit offsets", NULL);
+    pst_tp *tps = list ? tps_of(list) : NULL;
+    if (consumer->events.committed)
+        consumer->events.committed(consumer->events.opaque, tps,
+                                   tps ? (size_t)list->cnt : 0, code ? &err : NULL);
+    pst_free(tps);
+}
+
+/* ---- life ---- */
+
+static char *conf_text(const rd_kafka_conf_t *conf, const char *name)
+{
+    char text[1024];
+    size_t size = sizeof text;
+    if (rd_kafka_conf_get(conf, name, text, &size) != RD_KAFKA_CONF_OK)
+        text[0] = '\0';
+    char *copy = pst_strdup(text);
+    pst_wipe(text, sizeof text);
+    return copy;
+}
+
+/* librdkafka's threads must not take the program's signals. */
+static pst_rc start_client(pst_consumer *consumer, rd_kafka_conf_t *conf, pst_err *err)
+{
+    char why[512];
+    rd_kafka_conf_set_opaque(conf, consumer);
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
+    int64_t session_ms = 10000;
+    char *session = conf_text(conf, "session.timeout.ms");
+    if (session)
+        (void)pst_sv_to_i64(pst_sv_of(session), &session_ms);
+    pst_free(session);
+    consumer->session_timeout_ms = (int)session_ms;
+    consumer->user = conf_text(conf, "sasl.username");
+    consumer->password = conf_text(conf, "sasl.password");
+    if (!consumer->user || !consumer->password) {
+        rd_kafka_conf_destroy(conf);
+        return pst_fail_nomem(err, "Kafka consumer");
+    }
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    consumer->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (!consumer->rk) {
+        rd_kafka_conf_destroy(conf);
+        return pst_fail(err, PST_E_CONFIG, "Kafka consumer: %s", why);
+    }
+    rd_kafka_poll_set_consumer(consumer->rk);
+    consumer->records = rd_kafka_queue_new(consumer->rk);
+    return consumer->records ? PST_OK : pst_fail_nomem(err, "record queue");
+}
+
+pst_rc pst_consumer_new(pst_consumer **out, const pst_consumer_config *config,
+                        pst_err *err)
+{
+    pst_consumer *consumer = pst_calloc(1, sizeof *consumer);
+    if (!consumer)
+        return pst_fail_nomem(err, "Kafka consumer");
+    rd_kafka_conf_t *conf = NULL;
+    pst_kafka_link_init(&consumer->link, &config->kafka);
+    consumer->events = config->events;
+    pst_rc rc = pst_kafka_conf_build(&conf, PST_KAFKA_CONSUMER, &config->kafka, err);
+    if (rc == PST_OK) {
+        rc = set_presets(conf, config, err);
+        if (rc != PST_OK)
+            rd_kafka_conf_destroy(conf);
+    }
+    if (rc == PST_OK)
+        rc = start_client(consumer, conf, err);
+    if (rc != PST_OK) {
+        pst_consumer_free(consumer);
+        return rc;
+    }
+    *out = consumer;
+    return PST_OK;
+}
+
+static void release_batch(pst_consumer *consumer)
+{
+    for (size_t i = 0; i < consumer->n_batch; i++)
+        rd_kafka_message_destroy(consumer->batch[i]);
+    consumer->n_batch = 0;
+}
+
+void pst_consumer_free(pst_consumer *consumer)
+{
+    if (!consumer)
+        return;
+    release_batch(consumer);
+    if (consumer->rk) {
+        rd_kafka_consumer_close(consumer->rk);
+        if (consumer->records)
+            rd_kafka_queue_destroy(consumer->records);
+        rd_kafka_destroy(consumer->rk);
+    }
+    if (consumer->password)
+        pst_wipe(consumer->password, strlen(consumer->password));
+    pst_free(consumer->user);
+    pst_free(consumer->password);
+    pst_kafka_link_done(&consumer->link);
+    pst_free(consumer);
+}
+
+pst_rc pst_consumer_subscribe(pst_consumer *consumer, const char *const *topics, size_t n,
+                              pst_err *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+    for (size_t i = 0; i < n; i++)
+        rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? pst_kafka_fail(err, code, "subscribe", NULL) : PST_OK;
+}
+
+int pst_consumer_session_timeout_ms(const pst_consumer *consumer)
+{
+    return consumer->session_timeout_ms;
+}
+
+/* ---- serving ---- */
+
+static void note_error(pst_consumer *consumer, const rd_kafka_message_t *message)
+{
+    const char *text = rd_kafka_message_errstr(message);
+    if (message->err == RD_KAFKA_RESP_ERR__FATAL) {
+        pst_err err = PST_ERR_INIT;
+        (void)pst_fail(&err, PST_E_KAFKA, "Kafka consumer: %s", text);
+        keep_error(consumer, &err);
+    } else if (message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+               message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+        pst_kafka_link_log(&consumer->link, 3, "AUTH", text);
+    } else if (message->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        pst_kafka_link_log(&consumer->link, 4, "CONSUMER", text);
+    }
+    pst_kafka_link_set_error(&consumer->link, text);
+}
+
+pst_rc pst_consumer_serve(pst_consumer *consumer, pst_err *err)
+{
+    for (int i = 0; i < 100; i++) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->rk, 0);
+        if (!message)
+            break;
+        if (message->err)
+            note_error(consumer, message);
+        rd_kafka_message_destroy(message);
+    }
+    if (consumer->failed.code == PST_OK)
+        return PST_OK;
+    if (err && err->code == PST_OK)
+        *err = consumer->failed;
+    pst_rc rc = consumer->failed.code;
+    pst_err_clear(&consumer->failed);
+    return rc;
+}
+
+/* ---- records ---- */
+
+static void set_item(pst_item *item, rd_kafka_message_t *m)
+{
+    *item = (pst_item){.raw = m};
+    pst_msg *msg = &item->msg;
+    msg->topic = m->rkt ? rd_kafka_topic_name(m->rkt) : "";
+    msg->partition = m->partition;
+    msg->offset = m->offset;
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        item->kind = PST_ITEM_EOF;
+        return;
+    }
+    rd_kafka_timestamp_type_t type;
+    msg->timestamp_ms = rd_kafka_message_timestamp(m, &type);
+    msg->timestamp_type = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
+    msg->key = (pst_sv){m->key, m->key ? m->key_len : 0};
+    msg->value = (pst_sv){m->payload, m->payload ? m->len : 0};
+    msg->headers = m;
+}
+
+static bool is_out_of_range(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+           code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+}
+
+static void wake_when_low(pst_consumer *consumer, size_t got)
+{
+    if (got < BATCH_MAX || rd_kafka_queue_length(consumer->records) > LOW_QUEUE)
+        return;
+    int64_t now = pst_mono_ms(pst_clock_system());
+    if (now - consumer->woken_ms < WAKE_INTERVAL_MS)
+        return;
+    consumer->woken_ms = now;
+    rd_kafka_error_t *error =
+        rd_kafka_sasl_set_credentials(consumer->rk, consumer->user, consumer->password);
+    if (error)
+        rd_kafka_error_destroy(error);
+}
+
+pst_rc pst_consumer_poll(pst_consumer *consumer, int timeout_ms, const pst_item **items,
+                         size_t *n, pst_err *err)
+{
+    release_batch(consumer);
+    *n = 0;
+    *items = consumer->items;
+    ssize_t got = rd_kafka_consume_batch_queue(consumer->records, timeout_ms,
+                                               consumer->batch, BATCH_MAX);
+    if (got < 0)
+        return pst_kafka_fail(err, rd_kafka_last_error(), "fetch", NULL);
+    consumer->n_batch = (size_t)got;
+    for (ssize_t i = 0; i < got; i++) {
+        rd_kafka_message_t *m = consumer->batch[i];
+        bool eof = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        if (m->err && !eof && !is_out_of_range(m->err)) {
+            note_error(consumer, m);
+            continue;
+        }
+        pst_item *item = &consumer->items[(*n)++];
+        set_item(item, m);
+        if (m->err && !eof)
+            item->kind = PST_ITEM_OUT_OF_RANGE;
+    }
+    wake_when_low(consumer, (size_t)got);
+    return PST_OK;
+}
+
+pst_rc pst_consumer_seek(pst_consumer *consumer, const char *topic, int32_t partition,
+                         int64_t offset, pst_err *err)
+{
+    pst_tp tp = {.topic = topic, .partition = partition, .offset = offset};
+    rd_kafka_topic_partition_list_t *list = list_of(&tp, 1);
+    pst_rc rc = pst_kafka_fail_take(
+        err, rd_kafka_seek_partitions(consumer->rk, list, 5000), "seek");
+    if (rc == PST_OK && list->elems[0].err)
+        rc = pst_kafka_fail(err, list->elems[0].err, "seek", NULL);
+    rd_kafka_topic_partition_list_destroy(list);
+    return rc;
+}
+
+/* ---- offsets and facts ---- */
+
+pst_rc pst_consumer_committed(pst_consumer *consumer, pst_tp *tps, size_t n,
+                              char (*metadata)[PST_KAFKA_METADATA_MAX], int timeout_ms,
+                              pst_err *err)
+{
+    rd_kafka_topic_partition_list_t *list = list_of(tps, n);
+    rd_kafka_resp_err_t code = rd_kafka_committed(consumer->rk, list, timeout_ms);
+    for (size_t i = 0; !code && i < n; i++)
+        code = list->elems[i].err;
+    pst_rc rc = PST_OK;
+    if (code)
+        rc = pst_kafka_fail(err, code, "read committed offsets", NULL);
+    for (size_t i = 0; rc == PST_OK && i < n; i++) {
+        const rd_kafka_topic_partition_t *tp = &list->elems[i];
+        tps[i].offset = tp->offset < 0 ? PST_OFFSET_NONE : tp->offset;
+        if (metadata) {
+            snprintf(metadata[i], PST_KAFKA_METADATA_MAX, "%.*s", (int)tp->metadata_size,
+                     tp->metadata ? (const char *)tp->metadata : "");
+            tps[i].metadata = metadata[i];
+        }
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return rc;
+}
+
+static pst_rc commit(pst_consumer *consumer, const pst_tp *tps, size_t n, int async,
+                     pst_err *err)
+{
+    rd_kafka_topic_partition_list_t *list = list_of(tps, n);
+    rd_kafka_resp_err_t code = rd_kafka_commit(consumer->rk, list, async);
+    for (size_t i = 0; !async && !code && i < n; i++)
+        code = list->elems[i].err;
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? pst_kafka_fail(err, code, "commit offsets", NULL) : PST_OK;
+}
+
+pst_rc pst_consumer_commit(pst_consumer *consumer, const pst_tp *tps, size_t n,
+                           pst_err *err)
+{
+    return commit(consumer, tps, n, 0, err);
+}
+
+pst_rc pst_consumer_commit_async(pst_consumer *consumer, const pst_tp *tps, size_t n,
+                                 pst_err *err)
+{
+    return commit(consumer, tps, n, 1, err);
+}
+
+pst_rc pst_consumer_watermarks(pst_consumer *consumer, const char *topic,
+                               int32_t partition, int64_t *low, int64_t *high,
+                               int timeout_ms, pst_err *err)
+{
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+        consumer->rk, topic, partition, low, high, timeout_ms);
+    return code ? pst_kafka_fail(err, code, "read the log's ends", topic) : PST_OK;
+}
+
+pst_rc pst_consumer_partitions(pst_consumer *consumer, const char *topic, int32_t *n,
+                               int timeout_ms, pst_err *err)
+{
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(consumer->rk, topic, NULL);
+    if (!rkt)
+        return pst_kafka_fail(err, rd_kafka_last_error(), "topic", topic);
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t code =
+        rd_kafka_metadata(consumer->rk, 0, rkt, &metadata, timeout_ms);
+    if (!code && metadata->topic_cnt == 1)
+        code = metadata->topics[0].err;
+    pst_rc rc = PST_OK;
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+        code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+        (!code && (metadata->topic_cnt == 0 || metadata->topics[0].partition_cnt == 0)))
+        rc = pst_fail_retriable(err, PST_E_NOT_FOUND, "topic %s does not exist", topic);
+    else if (code)
+        rc = pst_kafka_fail(err, code, "read metadata of topic", topic);
+    else
+        *n = metadata->topics[0].partition_cnt;
+    if (metadata)
+        rd_kafka_metadata_destroy(metadata);
+    rd_kafka_topic_destroy(rkt);
+    return rc;
+}
+
+pst_rc pst_consumer_cluster(pst_consumer *consumer, char **id, int timeout_ms,
+                            pst_err *err)
+{
+    char *found = rd_kafka_clusterid(consumer->rk, timeout_ms);
+    if (!found) {
+        char why[PST_KAFKA_ERROR_TEXT];
+        pst_kafka_link_last_error(&consumer->link, why, sizeof why);
+        return pst_fail_retriable(err, PST_E_TIMEOUT,
+                                  "no Kafka broker answers; check bootstrap.servers%s%s",
+                                  *why ? ": " : "", why);
+    }
+    *id = pst_strdup(found);
+    rd_kafka_mem_free(consumer->rk, found);
+    return *id ? PST_OK : pst_fail_nomem(err, "cluster id");
+}

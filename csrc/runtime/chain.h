@@ -1,0 +1,133 @@
+/*
+ * chain.h - exactly once: the chain of objects of one topic-partition.
+ *
+ * Each object covers offsets [start, next). Its key holds `start`, its metadata `next`;
+ * an object is created conditionally, so one writer takes a position, and the next
+ * position is known only from the object there. The chain is the truth; Kafka's commit is
+ * a hint that makes starting quick. The safety rules are numbered as in
+ * docs/exactly-once.md (root, position, conditional create, adoption, unknown outcomes,
+ * commit after, recovery, same log, sleeper).
+ *
+ * A chain does one step a call and never waits: who calls it retries. All calls for one
+ * chain come one at a time, though from changing threads; pst_chain_confirm() from any.
+ */
+#ifndef PST_RUNTIME_CHAIN_H
+#define PST_RUNTIME_CHAIN_H
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/kafka.h"
+#include "runtime/plugin.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
+
+enum { PST_TOPIC_MAX = 249, PST_CHAIN_BATCH_LEN = 32 };
+
+typedef enum pst_layout { PST_LAYOUT_DEFAULT, PST_LAYOUT_FLAT } pst_layout;
+typedef enum pst_reset { PST_RESET_EARLIEST, PST_RESET_LATEST } pst_reset;
+
+/* What all chains of a task share; borrowed, constant. */
+typedef struct pst_chain_conf {
+    pst_store *store;
+    const pst_clock *clock;
+    pst_log *log;
+    const char *task; /* for logs */
+    const char *topics_dir;
+    pst_layout layout;
+    const char *extension;        /* ".csv" */
+    const char *content_type;     /* of the format */
+    const char *content_encoding; /* NULL = none */
+    const char *group;            /* "connect-users" */
+    const char *take_over_from; /* a group whose chain may be gone on with; NULL = none */
+    const char *cluster;        /* Kafka's cluster id */
+    char schema[17];            /* fingerprint of what shapes rows */
+    pst_reset reset;
+    bool fail_on_data_loss;
+    bool conditional; /* the store creates conditionally (the probe said so) */
+    int session_timeout_ms;
+    const pst_sink_host *host; /* for the sleeper's check; NULL = no Kafka commits */
+} pst_chain_conf;
+
+/* A record by which the log is known again (rule 8). */
+typedef struct pst_last {
+    int64_t offset; /* -1 = none */
+    int64_t timestamp_ms;
+    uint32_t crc32c; /* of key bytes, then value bytes */
+} pst_last;
+
+#define PST_LAST_NONE ((pst_last){.offset = -1})
+
+typedef struct pst_chain {
+    const pst_chain_conf *conf;
+    char topic[PST_TOPIC_MAX + 1];
+    int32_t partition;
+    int64_t start; /* the root's */
+    int64_t pos;   /* where the next object starts */
+    pst_last last; /* last record known below the read position */
+    _Atomic int64_t
+        confirmed_ms; /* monotonic: when pos was last known to be ours (rule 9) */
+} pst_chain;
+
+pst_rc pst_chain_init(pst_chain *chain, const pst_chain_conf *conf, const char *topic,
+                      int32_t partition, pst_err *err) PST_MUST;
+
+/* Where to go on after recovery. */
+typedef struct pst_resume {
+    int64_t read_from; /* first offset to fetch: last's, if that is to be checked */
+    int64_t take_from; /* first offset whose record belongs into the next object */
+    pst_last check;    /* the record to find at read_from (rule 8); offset -1 = none */
+    int64_t lost;      /* offsets that expired unread */
+} pst_resume;
+
+/* Rules 1, 6, 7, 8: root, committed position, LIST, HEAD. PST_E_CHAIN: the task must
+   stop, err says why and names the ways out. Retriable errors: call again. */
+pst_rc pst_chain_recover(pst_chain *chain, const pst_log_facts *facts, pst_resume *resume,
+                         pst_err *err) PST_MUST;
+
+/* A closed window of encoded rows that is to become an object. */
+typedef struct pst_window {
+    pst_chunks bytes;
+    int64_t next;     /* first offset after it */
+    pst_last last;    /* its last record */
+    int64_t records;  /* consumed */
+    int64_t rows;     /* encoded */
+    int64_t first_ms; /* monotonic: when its first row came */
+    uint32_t crc32c;  /* of bytes; computed by the first append */
+    bool summed;
+    char batch[PST_CHAIN_BATCH_LEN + 1]; /* unique id */
+} pst_window;
+
+typedef enum pst_outcome {
+    PST_APPENDED, /* the object is durable: pos = window->next */
+    PST_ADOPTED,  /* another writer's object is there: pos = its next; read on from there
+                   */
+    PST_PASSED, /* the group has committed beyond start (rule 9): recover this chain anew
+                 */
+} pst_outcome;
+
+/* Rules 2 to 5 and 9: one attempt to put the window at pos. On PST_OK *outcome is set.
+   Retriable errors: call again with the same window. `url` (may be NULL) gets what a
+   person would open. */
+pst_rc pst_chain_append(pst_chain *chain, pst_window *window, pst_outcome *outcome,
+                        char *url, size_t url_size, pst_err *err) PST_MUST;
+
+/* The position was confirmed just now (commit accepted, committed offset read). */
+void pst_chain_confirm(pst_chain *chain);
+
+/* The metadata string that goes with a commit: position, last record, layout. */
+void pst_chain_metadata(const pst_chain *chain, char out[PST_KAFKA_METADATA_MAX]);
+/* Reads one; false if it is not ours. */
+bool pst_chain_parse_metadata(const char *text, int64_t *pos, pst_last *last);
+
+/* The data object's key and the link's key for a start position; next only matters for
+   stores without conditional create. */
+pst_rc pst_chain_key(const pst_chain *chain, int64_t start, int64_t next,
+                     char out[PST_STORE_KEY_MAX + 1], pst_err *err) PST_MUST;
+void pst_chain_link(const pst_chain *chain, int64_t start,
+                    char out[PST_STORE_KEY_MAX + 1]);
+
+/* crc32c over a record's key and value. */
+uint32_t pst_chain_fingerprint(const pst_msg *msg);
+
+#endif

@@ -1,0 +1,177 @@
+/*
+ * chain_append.c - rules 2 to 5 and 9: one more object at the chain's end.
+ *
+ *   sleeper's check → conditional PUT at pos → created: pos = next
+ *                                            → taken (412): HEAD, adopt its next if ours
+ *                                            → unknown: the same window again, by the
+ * caller
+ */
+#include "runtime/chain_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+pst_rc pst_chain_init(pst_chain *chain, const pst_chain_conf *conf, const char *topic,
+                      int32_t partition, pst_err *err)
+{
+    if (strlen(topic) > PST_TOPIC_MAX)
+        return pst_fail(err, PST_E_LIMIT, "topic name longer than %d bytes",
+                        PST_TOPIC_MAX);
+    *chain = (pst_chain){.conf = conf, .partition = partition, .last = PST_LAST_NONE};
+    snprintf(chain->topic, sizeof chain->topic, "%s", topic);
+    return PST_OK;
+}
+
+void pst_chain_confirm(pst_chain *chain)
+{
+    atomic_store(&chain->confirmed_ms, pst_mono_ms(chain->conf->clock));
+}
+
+/* Rule 9: after a long sleep another task may own the partition, have gone on, and the
+   objects may have been moved since: only the group's commit still tells. */
+static pst_rc check_sleep(pst_chain *chain, bool *passed, pst_err *err)
+{
+    const pst_sink_host *host = chain->conf->host;
+    int64_t slept = pst_mono_ms(chain->conf->clock) - atomic_load(&chain->confirmed_ms);
+    *passed = false;
+    if (!host || !host->committed || slept <= chain->conf->session_timeout_ms)
+        return PST_OK;
+    int64_t committed = PST_OFFSET_NONE;
+    pst_rc rc =
+        host->committed(host->self, chain->topic, chain->partition, &committed, err);
+    if (rc != PST_OK)
+        return rc;
+    *passed = committed > chain->pos;
+    if (!*passed)
+        pst_chain_confirm(chain);
+    return PST_OK;
+}
+
+static pst_rc describe_window(const pst_chain *chain, const pst_window *window,
+                              pst_store_meta *meta, pst_err *err)
+{
+    const pst_chain_conf *conf = chain->conf;
+    const pst_last *last = &window->last;
+    meta->n = 0;
+    pst_rc rc =
+        pst_store_meta_add(meta, "penstock-next", "%lld", (long long)window->next);
+    if (rc == PST_OK)
+        rc = pst_store_meta_add(meta, "penstock-last", "%lld:%lld:%08x",
+                                (long long)last->offset, (long long)last->timestamp_ms,
+                                last->crc32c);
+    if (rc == PST_OK)
+        rc =
+            pst_store_meta_add(meta, "penstock-records", "%lld", (long long)window->rows);
+    if (rc == PST_OK)
+        rc = pst_store_meta_add(meta, "penstock-topic", "%s", chain->topic);
+    if (rc == PST_OK)
+        rc = pst_store_meta_add(meta, "penstock-partition", "%d", chain->partition);
+    if (rc == PST_OK)
+        rc = pst_store_meta_add(meta, "penstock-group", "%s", conf->group);
+    if (rc == PST_OK)
+        rc = pst_store_meta_add(meta, "penstock-cluster", "%s", conf->cluster);
+    if (rc == PST_OK)
+        rc = pst_store_meta_add(meta, "penstock-batch", "%s", window->batch);
+    if (rc == PST_OK)
+        rc = pst_store_meta_add(meta, "penstock-schema", "%s", conf->schema);
+    if (rc != PST_OK)
+        return pst_fail(err, rc,
+                        "the metadata of %s-%d's object does not fit: shorten the "
+                        "connector's name",
+                        chain->topic, chain->partition);
+    return PST_OK;
+}
+
+static void sum_window(pst_window *window)
+{
+    if (window->summed)
+        return;
+    uint32_t crc = 0;
+    for (const pst_chunk *c = window->bytes.head; c; c = c->next)
+        crc = pst_crc32c(crc, c->data, c->len);
+    window->crc32c = crc;
+    window->summed = true;
+}
+
+static pst_rc put_window(pst_chain *chain, pst_window *window, const char *key,
+                         int64_t dated_ms, pst_err *err)
+{
+    const pst_chain_conf *conf = chain->conf;
+    char link[PST_STORE_KEY_MAX + 1];
+    pst_store_meta meta;
+    pst_rc rc = describe_window(chain, window, &meta, err);
+    if (rc != PST_OK)
+        return rc;
+    sum_window(window);
+    pst_chain_link(chain, chain->pos, link);
+    pst_store_put put = {.key = key,
+                         .link = link,
+                         .chunks = &window->bytes,
+                         .crc32c = window->crc32c,
+                         .content_type = conf->content_type,
+                         .content_encoding = conf->content_encoding,
+                         .meta = &meta,
+                         .create_only = conf->conditional,
+                         .dated_ms = dated_ms};
+    return conf->store->driver->put(conf->store, &put, err);
+}
+
+static void move_to(pst_chain *chain, int64_t next, pst_last last)
+{
+    chain->pos = next;
+    chain->last = last;
+}
+
+/* Rule 4. The answer to our own PUT may have been lost: then the batch id is ours. */
+static pst_rc adopt(pst_chain *chain, const pst_window *window, const char *key,
+                    pst_outcome *outcome, pst_err *err)
+{
+    pst_chain_object object;
+    pst_rc rc =
+        pst_chain_read_object(chain, key, chain->pos, window->batch, &object, err);
+    if (rc == PST_E_NOT_FOUND) {
+        pst_err_clear(err);
+        return pst_fail_retriable(
+            err, PST_E_IO, "%s was taken a moment ago and is gone now: trying again",
+            key);
+    }
+    if (rc != PST_OK)
+        return rc;
+    move_to(chain, object.next, object.last);
+    *outcome = object.own_batch ? PST_APPENDED : PST_ADOPTED;
+    return PST_OK;
+}
+
+pst_rc pst_chain_append(pst_chain *chain, pst_window *window, pst_outcome *outcome,
+                        char *url, size_t url_size, pst_err *err)
+{
+    char key[PST_STORE_KEY_MAX + 1];
+    /* Before the check: S3 refuses a signature that slept on between check and PUT. */
+    int64_t dated_ms = pst_wall_ms(chain->conf->clock);
+    bool passed;
+    pst_rc rc = check_sleep(chain, &passed, err);
+    if (rc != PST_OK)
+        return rc;
+    if (passed) {
+        *outcome = PST_PASSED;
+        return PST_OK;
+    }
+    rc = pst_chain_key(chain, chain->pos, window->next, key, err);
+    if (rc != PST_OK)
+        return rc;
+    pst_store *store = chain->conf->store;
+    if (url)
+        store->driver->describe(store, key, url, url_size);
+    pst_err put_err = PST_ERR_INIT;
+    rc = put_window(chain, window, key, dated_ms, &put_err);
+    if (rc == PST_OK) {
+        move_to(chain, window->next, window->last);
+        *outcome = PST_APPENDED;
+        return PST_OK;
+    }
+    if (rc == PST_E_EXISTS)
+        return adopt(chain, window, key, outcome, err);
+    if (err && err->code == PST_OK)
+        *err = put_err;
+    return rc;
+}
