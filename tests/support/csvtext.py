@@ -18,7 +18,7 @@ def _field_pattern(sep: str, quote: str, escape: str) -> re.Pattern[str]:
         quoted = f"{q}((?:[^{q}]|{q}{q})*){q}"
     else:
         quoted = f"{q}((?:[^{q}{e}]|{e}.)*){q}"
-    bare = f"((?:(?!{s})[^\\n])*)"
+    bare = f"((?!{q})(?:(?!{s})[^\\n])*)"
     return re.compile(f"(?:{quoted}|{bare})({s}|\\n|\\Z)", re.DOTALL)
 
 

@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -63,11 +63,12 @@ def _as_bytes(value: str | bytes | None) -> bytes | None:
     return value.encode() if isinstance(value, str) else value
 
 
-def _record(message: Message) -> Record:
+def _record(message: Message, sent: Headers | None = None) -> Record:
+    """A message as a record; a delivery report has no headers, so `sent` gives them."""
     partition, offset = message.partition(), message.offset()
     assert partition is not None
     assert offset is not None
-    pairs: Any = message.headers() or ()
+    pairs: Any = message.headers() or () if sent is None else sent
     headers = tuple((name, _as_bytes(value)) for name, value in pairs)
     return Record(
         partition,
@@ -85,7 +86,8 @@ class KafkaClient:
     def __init__(self, bootstrap: str) -> None:
         """`bootstrap` is `host:port`; connections are made when needed."""
         self.bootstrap = bootstrap
-        self.admin = AdminClient({"bootstrap.servers": bootstrap})
+        self._base: dict[str, Any] = {"bootstrap.servers": bootstrap, "log_level": 0}
+        self.admin = AdminClient(dict(self._base))
 
     def create_topic(
         self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None
@@ -157,9 +159,11 @@ class KafkaClient:
             if error is not None:
                 failed.append(error)
             else:
-                written.append(replace(_record(message), headers=tuple(msg.headers)))
+                written.append(_record(message, msg.headers))
 
-        for record in records:
+        for number, record in enumerate(records):
+            if number % 1000 == 0:
+                producer.poll(0)
             msg = record if isinstance(record, Msg) else Msg(record)
             self._send(producer, topic, msg, partial(done, msg))
         producer.flush(TIMEOUT)
@@ -173,7 +177,7 @@ class KafkaClient:
 
     def _producer(self, transaction: bool) -> Producer:
         config: dict[str, Any] = {
-            "bootstrap.servers": self.bootstrap,
+            **self._base,
             "enable.idempotence": True,
             "linger.ms": 5,
             "queue.buffering.max.messages": 500_000,
@@ -199,7 +203,6 @@ class KafkaClient:
                 producer.produce(
                     topic, value, key, on_delivery=done, headers=headers, **where
                 )
-                producer.poll(0)
                 return
             except BufferError:
                 producer.poll(0.1)
@@ -207,7 +210,8 @@ class KafkaClient:
     def _consumer(self, group: str, isolation: str = "read_committed") -> Consumer:
         return Consumer(
             {
-                "bootstrap.servers": self.bootstrap,
+                **self._base,
+                "fetch.wait.max.ms": 20,
                 "group.id": group,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
