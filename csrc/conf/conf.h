@@ -26,6 +26,7 @@ typedef struct pst_prop {
     char *file; /* as the user named it; "(command line)", "(python)" … */
     int line;   /* 1-based; 0 = not from a file */
     bool secret_source; /* the value came through ${…}: never shown */
+    bool broken;        /* given, but its value is wrong; the report has told why */
 } pst_prop;
 
 typedef struct pst_props {
@@ -75,7 +76,8 @@ void pst_conf_error(pst_conf_report *report, const pst_prop *where, const char *
                     const char *fmt, ...) PST_PRINTF(4, 5);
 void pst_conf_warning(pst_conf_report *report, const pst_prop *where, const char *key,
                       const char *fmt, ...) PST_PRINTF(4, 5);
-/* "file:line: key: text", one line each, sorted by file and line. */
+/* "file:line: key: text", one line each, sorted by file and line; warnings say so. The key
+   is left out where the text names it. */
 pst_rc pst_conf_report_print(const pst_conf_report *report, pst_buf *out) PST_MUST;
 
 /* ---- tables ---- */
@@ -143,14 +145,18 @@ typedef struct pst_conf_spec {
     size_t n_parts;
     size_t size; /* of the whole struct */
     /* Keys that no row names: PST_OK = accepted and kept in the props for the caller
-       (librdkafka's), PST_E_NOT_FOUND = unknown, PST_E_CONFIG = known but wrong. May be NULL. */
+       (librdkafka's), PST_E_NOT_FOUND = unknown, PST_E_CONFIG = known but wrong. May be NULL.
+       The key comes as given (consumer.override.… too). err->text is what the user reads; an
+       unknown key without one is told with the nearest name of the table. */
     pst_rc (*other)(const char *key, const char *value, pst_err *err);
-    /* Checks across fields, after all rows; may be NULL. */
+    /* Checks across fields, after all rows; may be NULL. It runs after errors too, so that
+       all are told at once: a field whose value was wrong has its default, and one that is
+       required but missing is NULL or 0. */
     void (*check)(const void *conf, const pst_props *props, pst_conf_report *report);
 } pst_conf_spec;
 
 /* Fills the (zeroed) struct at conf with defaults and the props' values. Every problem goes
-   to the report; PST_OK only if there was no error. conf may be half filled on failure;
+   to the report; PST_OK only if that has no error, earlier ones (of parsing) counted in. conf may be half filled on failure;
    pst_conf_done() frees what it owns either way. */
 pst_rc pst_conf_apply(const pst_conf_spec *spec, const pst_props *props, void *conf,
                       pst_conf_report *report) PST_MUST;
@@ -163,7 +169,12 @@ bool pst_conf_is_secret(const pst_conf_spec *spec, const pst_prop *prop);
 /* Text of all kinds out of the table. */
 pst_rc pst_conf_help(const pst_conf_spec *spec, pst_buf *out) PST_MUST;     /* --help */
 pst_rc pst_conf_markdown(const pst_conf_spec *spec, pst_buf *out) PST_MUST; /* docs */
-/* key=value in table order with defaults filled in, secrets as "****" (--print-config). */
+/* key=value in table order with defaults filled in, secrets as "****" (--print-config): a
+   .properties file that reads back as the same settings, but for the secrets. */
 pst_rc pst_conf_print(const pst_conf_spec *spec, const pst_props *props, pst_buf *out) PST_MUST;
+/* Kafka Connect's answer to PUT /connector-plugins/{class}/config/validate: definitions,
+   values (secret ones as "[hidden]"), and the report's errors at the names they are about. */
+pst_rc pst_conf_json(const pst_conf_spec *spec, const pst_props *props,
+                     const pst_conf_report *report, pst_buf *out) PST_MUST;
 
 #endif

@@ -1,0 +1,114 @@
+/*
+ * secret.c - which values must not be shown, and how the others are shown in messages.
+ *
+ * A value is secret if its row says so, if its name does (librdkafka's settings have no
+ * rows), or if it came through a reference. Better to mask one too many: a path under
+ * ssl.…location is the only exception made for the reader's sake. A password inside a URL
+ * is masked wherever a value is shown.
+ */
+#include "conf/conf_in.h"
+
+#include <stdio.h>
+
+static const char MASK[] = "****";
+
+static bool contains(const char *name, const char *word)
+{
+    return strcasestr(name, word) != NULL;
+}
+
+/* Is there a part "sasl." or "ssl." in front or after a dot? */
+static bool of_security(const char *name)
+{
+    for (const char *at = name; at; at = strchr(at, '.')) {
+        at += *at == '.';
+        if (strncasecmp(at, "sasl.", 5) == 0 || strncasecmp(at, "ssl.", 4) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool pst_conf_secret_name(const char *name)
+{
+    static const char *const words[] = {
+        "password", "passphrase", "secret",      "token",      "credential",
+        "jaas",     "basic.auth", "private.key", "privatekey", "bearer.config"};
+    if (pst_sv_ends(pst_sv_of(name), PST_SV(".location")))
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (contains(name, words[i]))
+            return true;
+    return of_security(name) && contains(name, "key");
+}
+
+bool pst_conf_is_secret(const pst_conf_spec *spec, const pst_prop *prop)
+{
+    const pst_setting *row = pst_conf_find(spec, prop->key);
+    return prop->secret_source || (row && row->flags & PST_CONF_SECRET) ||
+           pst_conf_secret_name(prop->key);
+}
+
+/* The "user:password" of the next URL in s; p == NULL if there is none. Up to the last @
+   of the word, since passwords are often written without the escapes they need. */
+static pst_sv url_userinfo(const char *s)
+{
+    const char *from = strstr(s, "://");
+    if (!from)
+        return (pst_sv){NULL, 0};
+    from += 3;
+    const char *at = memrchr(from, '@', strcspn(from, " \t\r\n"));
+    return at ? (pst_sv){from, (size_t)(at - from)} : url_userinfo(from);
+}
+
+/* `size` is at least 2 * strlen(s) + 1: a mask is never twice as long as what it hides.
+ */
+static void mask_urls(char *out, size_t size, const char *s)
+{
+    pst_sv hide;
+    size_t n = 0;
+    while ((hide = url_userinfo(s)).p) {
+        n += (size_t)snprintf(out + n, size - n, "%.*s%s", (int)(hide.p - s), s, MASK);
+        s = hide.p + hide.n;
+    }
+    snprintf(out + n, size - n, "%s", s);
+}
+
+char *pst_conf_masked(const char *value, bool secret)
+{
+    if (secret)
+        return pst_strdup(*value ? MASK : "");
+    size_t size = 2 * strlen(value) + 1;
+    char *out = pst_malloc(size);
+    if (out)
+        mask_urls(out, size, value);
+    return out;
+}
+
+const char *pst_conf_shown(char buf[PST_CONF_SHOWN], const char *value, bool secret)
+{
+    enum { SHOW = 96 };
+    char cut[SHOW + 1], masked[2 * SHOW + 1];
+    if (secret) {
+        snprintf(buf, PST_CONF_SHOWN, "%s", MASK);
+        return buf;
+    }
+    snprintf(cut, sizeof cut, "%s", value);
+    mask_urls(masked, sizeof masked, cut);
+    size_t n = strlen(masked);
+    bool all = n <= SHOW && strlen(value) <= SHOW;
+    n = n < SHOW ? n : SHOW;
+    while (!all && n && ((unsigned char)masked[n] & 0xC0) == 0x80)
+        n--;
+    snprintf(buf, PST_CONF_SHOWN, "\"%.*s%s\"", (int)n, masked, all ? "" : "…");
+    return buf;
+}
+
+bool pst_conf_leaks(const char *text, const char *secret)
+{
+    enum { WINDOW = 6 };
+    size_t n = strlen(secret), window = n < WINDOW ? n : WINDOW;
+    for (size_t i = 0; n && i + window <= n; i++)
+        if (memmem(text, strlen(text), secret + i, window))
+            return true;
+    return false;
+}

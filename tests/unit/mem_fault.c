@@ -1,0 +1,78 @@
+/*
+ * mem_fault.c - see mem_fault.h. Included, not linked. Its state is atomic: code under
+ * test may allocate from several threads. The blocks are libc's, so ASan and valgrind see
+ * them.
+ */
+#include "mem_fault.h"
+
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+static atomic_long fault_left = -1; /* allocations until the first failure; -1 = never */
+static atomic_long fault_hits;
+static atomic_long fault_live;
+
+void pst_fault_set(long n)
+{
+    atomic_store(&fault_hits, 0);
+    atomic_store(&fault_left, n);
+}
+
+long pst_fault_hits(void)
+{
+    return atomic_load(&fault_hits);
+}
+
+long pst_fault_live(void)
+{
+    return atomic_load(&fault_live);
+}
+
+static bool fault_now(void)
+{
+    long left = atomic_load(&fault_left);
+    while (left > 0 && !atomic_compare_exchange_weak(&fault_left, &left, left - 1))
+        ;
+    if (left != 0)
+        return false;
+    atomic_fetch_add(&fault_hits, 1);
+    return true;
+}
+
+static void *fault_count(void *block)
+{
+    if (block)
+        atomic_fetch_add(&fault_live, 1);
+    return block;
+}
+
+void *pst_malloc(size_t size)
+{
+    return fault_now() ? NULL : fault_count(malloc(size ? size : 1));
+}
+
+void *pst_calloc(size_t count, size_t size)
+{
+    if (fault_now())
+        return NULL;
+    return fault_count(calloc(count ? count : 1, size ? size : 1));
+}
+
+void *pst_realloc(void *old, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || fault_now())
+        return NULL;
+    if (!old)
+        return fault_count(malloc(bytes ? bytes : 1));
+    return realloc(old, bytes ? bytes : 1);
+}
+
+void pst_free(void *p)
+{
+    if (p)
+        atomic_fetch_sub(&fault_live, 1);
+    free(p);
+}
