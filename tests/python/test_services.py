@@ -271,3 +271,23 @@ def test_a_missing_program_is_one_clear_line(
         ServiceError, match=f"^{program} is not on PATH: apt-get install "
     ):
         ensure()
+
+
+@pytest.mark.parametrize(
+    "body", ["def test_x(): pytest.skip('why')", "pytest.skip('why')"]
+)
+@pytest.mark.parametrize(("ci", "status"), [("true", 1), ("", 0)])
+def test_a_skipped_test_fails_in_ci(
+    body: str, ci: str, status: int, tmp_path: Path
+) -> None:
+    module = tmp_path / "test_x.py"
+    body = body.replace("'why')", "'why', allow_module_level=True)")
+    module.write_text(f"import pytest\n{body}\ndef test_y(): pass\n")
+    argv = [sys.executable, "-m", "pytest", "-p", "tests.conftest", str(module)]
+    env = {**os.environ, "CI": ci, "PYTEST_ADDOPTS": ""}
+    run = subprocess.run(
+        argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    if status:
+        assert "a skipped test counts as failed" in run.stdout
+    assert run.returncode in ((1, 2) if status else (0, 5)), run.stdout
