@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define QUEUE_KBYTES "16384" /* what a producer may hold back */
+
 enum {
     NAMES_MAX = 600,
     NAME_BYTES = 64,
@@ -422,6 +424,15 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility,
         pst_kafka_link_log(link, level, facility, text);
 }
 
+/* "2/2 brokers are down" must not hide what the last of them said. */
+static void remember_error(pst_kafka_link *link, int code, const char *reason)
+{
+    char last[PST_KAFKA_ERROR_TEXT];
+    pst_kafka_link_last_error(link, last, sizeof last);
+    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !last[0])
+        pst_kafka_link_set_error(link, reason);
+}
+
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     pst_kafka_link *link = opaque;
@@ -431,8 +442,23 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     if (code == RD_KAFKA_RESP_ERR__FATAL &&
         rd_kafka_fatal_error(rk, fatal, sizeof fatal) != RD_KAFKA_RESP_ERR_NO_ERROR)
         reason = fatal;
-    pst_kafka_link_set_error(link, reason);
+    remember_error(link, code, reason);
     pst_kafka_link_log(link, code == RD_KAFKA_RESP_ERR__FATAL ? 3 : 4, "ERROR", reason);
+}
+
+/* Where ours differ from librdkafka's; the user's values come later. The Java client's
+   partitioner puts a key where other producers put it; 1 GiB is no ceiling of a queue. */
+static pst_rc set_defaults(rd_kafka_conf_t *conf, pst_kafka_role role,
+                           const pst_kafka_options *options, pst_err *err)
+{
+    pst_rc rc = PST_OK;
+    if (options->client_id)
+        rc = pst_kafka_conf_set(conf, "client.id", options->client_id, err);
+    if (rc == PST_OK && role == PST_KAFKA_PRODUCER)
+        rc = pst_kafka_conf_set(conf, "partitioner", "murmur2_random", err);
+    if (rc == PST_OK && role == PST_KAFKA_PRODUCER)
+        rc = pst_kafka_conf_set(conf, "queue.buffering.max.kbytes", QUEUE_KBYTES, err);
+    return rc;
 }
 
 pst_rc pst_kafka_conf_build(rd_kafka_conf_t **out, pst_kafka_role role,
@@ -441,8 +467,8 @@ pst_rc pst_kafka_conf_build(rd_kafka_conf_t **out, pst_kafka_role role,
     known_names names = {0};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     pst_rc rc = names_init(&names, err);
-    if (rc == PST_OK && options->client_id)
-        rc = pst_kafka_conf_set(conf, "client.id", options->client_id, err);
+    if (rc == PST_OK)
+        rc = set_defaults(conf, role, options, err);
     if (rc == PST_OK)
         rc = merge_scope(conf, &names, options->worker, SCOPE_PLAIN, role, err);
     if (rc == PST_OK)

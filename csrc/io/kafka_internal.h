@@ -13,6 +13,7 @@
 #include "io/kafka.h"
 
 #include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
 #include <pthread.h>
 
 #if RD_KAFKA_VERSION < 0x020000ff
@@ -67,5 +68,8 @@ pst_rc pst_kafka_fail(pst_err *err, rd_kafka_resp_err_t code, const char *what,
                       const char *detail);
 /* The same of an error object, which is destroyed. NULL is PST_OK. */
 pst_rc pst_kafka_fail_take(pst_err *err, rd_kafka_error_t *error, const char *what);
+
+/* The cluster behind a pst_mock_kafka, so that a test can make it fail. */
+rd_kafka_mock_cluster_t *pst_mock_kafka_cluster(pst_mock_kafka *mock);
 
 #endif

@@ -190,6 +190,7 @@ static void test_merge_order(void **state)
     assert_conf(conf, "linger.ms", "9");
     assert_conf(conf, "socket.timeout.ms", "5000");
     assert_conf(conf, "session.timeout.ms", "45000");
+    assert_conf(conf, "partitioner", "murmur2_random");
     rd_kafka_conf_destroy(conf);
 }
 
