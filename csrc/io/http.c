@@ -187,9 +187,13 @@ static void deactivate(pst_http *http, job *item, CURLcode code)
 
 static void activate(pst_http *http, job *item)
 {
-    if (item->cancelled || curl_multi_add_handle(http->multi, item->easy) != CURLM_OK) {
-        finish(http, item,
-               item->cancelled ? CURLE_ABORTED_BY_CALLBACK : CURLE_OUT_OF_MEMORY);
+    CURLcode code = CURLE_OK;
+    if (pst_cancelled(item->req->cancel))
+        code = CURLE_ABORTED_BY_CALLBACK;
+    else if (curl_multi_add_handle(http->multi, item->easy) != CURLM_OK)
+        code = CURLE_OUT_OF_MEMORY;
+    if (code != CURLE_OK) {
+        finish(http, item, code);
         return;
     }
     list_append(&http->active, item);
@@ -602,7 +606,7 @@ static pst_rc fail_with(const job *item, pst_err *err)
 {
     const pst_http_request *req = item->req;
     pst_sv host = authority_of(req->url);
-    if (item->code == CURLE_ABORTED_BY_CALLBACK && item->cancelled)
+    if (item->code == CURLE_ABORTED_BY_CALLBACK)
         return pst_fail(err, PST_E_STOPPED, "%s %.*s: stopped", req->method,
                         PST_SV_FMT(host));
     if (item->refused == PST_E_LIMIT)
