@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from tests.conftest import BucketFactory, TopicFactory
 from tests.support import AuditError, Folder, KafkaClient, Record, audit, parse_csv
-from tests.support.audit import Report
+from tests.support.audit import Report, crc32c, last_text
 from tests.support.stores import StoredObject
 
 TOPIC = "orders"
@@ -58,7 +59,7 @@ def window(records: list[Record], start: int, end: int, topic: str) -> tuple[byt
     ids = [json.loads(record.value or b"{}")["id"] for record in inside]
     meta = {
         "next": str(end),
-        "last": f"{inside[-1].offset}:{inside[-1].timestamp}:00000000",
+        "last": last_text(inside[-1]),
         "records": str(len(inside)),
         "topic": topic,
         "partition": str(inside[-1].partition),
@@ -203,7 +204,7 @@ def test_a_row_that_no_record_made(shelf: Shelf, records: list[Record]) -> None:
         ("partition", "1", "partition is '1'"),
         ("group", "connect-copy", "group is 'connect-copy', not 'connect-sink'"),
         ("cluster", "d", "cluster is 'd', not 'c'"),
-        ("last", "2:1002:0", "last is '2:1002:0', not 3:1003"),
+        ("last", "2:1002:0", "last is '2:1002:0', not '3:1003:"),
     ],
 )
 def test_wrong_metadata(
@@ -220,6 +221,7 @@ def test_wrong_metadata(
         ("topics/orders/partition=1/orders+0+00000000000000000020.csv", "not where"),
         ("topics/orders/partition=0/orders+0+20.csv", "not where the layout puts it"),
         ("topics/orders+0+00000000000000000020.csv", "not where the layout puts it"),
+        (f"topics/orders/partition=0/orders+0+{20:020}-{24:020}.csv", "not where"),
     ],
 )
 def test_a_stray_object(shelf: Shelf, records: list[Record], key: str, text: str) -> None:
@@ -265,6 +267,13 @@ def test_the_flat_layout_with_compression(records: list[Record]) -> None:
     assert "not where the layout puts it" in str(failure(shelf, records))
 
 
+def link_text(key: str, meta: dict[str, str]) -> str:
+    """A link file as the directory store writes it."""
+    lines = [f"meta penstock-{name} {quote(value)}" for name, value in meta.items()]
+    head = ["penstock-link 1", f"key {key}", "temp .tmp-d0", "size 1", "crc32c 0"]
+    return "\n".join([*head, *lines, "end\n"])
+
+
 def test_a_directory_store_has_its_metadata_in_links(
     tmp_path: Path, shelf: Shelf, records: list[Record]
 ) -> None:
@@ -275,9 +284,8 @@ def test_a_directory_store_has_its_metadata_in_links(
         if stored.meta:
             _, partition, start = path.stem.split("+")
             link = tmp_path / f"topics/_penstock/{TOPIC}/{partition}/{start}"
-            meta = {f"penstock-{name}": value for name, value in stored.meta.items()}
             link.parent.mkdir(parents=True, exist_ok=True)
-            link.write_text(json.dumps(meta))
+            link.write_text(link_text(key, stored.meta))
     folder = Folder(tmp_path)
     assert audit(TOPIC, folder, records=records, group=GROUP).objects == 6
     next(tmp_path.glob(f"topics/_penstock/{TOPIC}/0/*4")).unlink()
@@ -285,6 +293,27 @@ def test_a_directory_store_has_its_metadata_in_links(
         audit(TOPIC, folder, records=records, group=GROUP)
     with pytest.raises(KeyError):
         folder.get("topics/none")
+    next(tmp_path.glob(f"topics/_penstock/{TOPIC}/0/*0")).write_text("penstock-link 1\n")
+    with pytest.raises(ValueError, match="not a link file"):
+        folder.objects()
+
+
+def test_the_checksum_is_castagnolis() -> None:
+    """The check value of RFC 3720's polynomial."""
+    assert crc32c(b"123456789") == 0xE3069283
+    assert last_text(Record(0, 7, 5, b"1234", b"56789")) == "7:5:e3069283"
+
+
+def test_keys_of_a_store_without_conditional_create(
+    shelf: Shelf, records: list[Record]
+) -> None:
+    for key, stored in list(shelf.held.items()):
+        if stored.meta:
+            del shelf.held[key]
+            long = key.replace(".csv", f"-{int(stored.meta['next']):020}.csv")
+            shelf.put(long, stored.body, stored.meta)
+    assert check(shelf, records, conditional=False).objects == 6
+    assert "not where the layout puts it" in str(failure(shelf, records))
 
 
 def test_the_real_services(

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,8 +32,35 @@ RecordId = Callable[[Record], str | None]
 RowId = Callable[[Row], str]
 SHOWN = 10
 _NAME = re.compile(
-    r"(?P<topic>[^/+]+)\+(?P<p>\d+)\+(?P<start>\d+)(?P<ext>\.csv(\.gz|\.zst)?)"
+    r"(?P<topic>[^/+]+)\+(?P<p>\d+)\+(?P<start>\d+)"
+    r"(?P<ext>(-(?P<end>\d{20}))?\.csv(\.gz|\.zst)?)"
 )
+
+
+def _crc_table() -> list[int]:
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return table
+
+
+_CRC_TABLE = _crc_table()
+
+
+def crc32c(data: bytes) -> int:
+    """CRC-32C (Castagnoli) of some bytes."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = _CRC_TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    return crc ^ 0xFFFFFFFF
+
+
+def last_text(record: Record) -> str:
+    """A record as `penstock-last` names it: offset:timestamp:crc32c of key and value."""
+    crc = crc32c((record.key or b"") + (record.value or b""))
+    return f"{record.offset}:{record.timestamp}:{crc:08x}"
 
 
 def json_id(record: Record) -> str | None:
@@ -101,7 +129,8 @@ class Audit:
     `prefix` is topics.dir. `records` replaces reading the topic (expired heads);
     `client` reads the topic and the group's offsets; without `group` and `client`
     the offsets are not checked. With `complete=False` records beyond the chain's end
-    are not lost yet.
+    are not lost yet. `conditional=False` is for a store without conditional create:
+    its keys say where the object ends, too.
     """
 
     topic: str
@@ -114,6 +143,7 @@ class Audit:
     flat: bool = False
     header: bool = False
     complete: bool = True
+    conditional: bool = True
     record_id: RecordId = json_id
     row_id: RowId = first_column
     problems: list[str] = field(default_factory=list, init=False)
@@ -129,8 +159,11 @@ class Audit:
         for partition in sorted(expected.keys() | chains.keys()):
             chain = chains[partition]
             self._check_chain(partition, chain)
+            offsets = [record.offset for record, _ in expected[partition]]
             for link in chain:
-                self._check_object(link, expected[partition])
+                first = bisect_left(offsets, link.start)
+                end = bisect_left(offsets, link.next)
+                self._check_object(link, expected[partition][first:end])
             ends[partition] = self._end(partition, chain)
         self._check_totals(expected, chains, ends)
         self._check_committed(expected, chains, ends)
@@ -172,7 +205,8 @@ class Audit:
                 self.problems.append(f"{stored.key}: not a data object's name")
             elif match["topic"] == self.topic:
                 partition, start = int(match["p"]), int(match["start"])
-                if stored.key != self._data_key(partition, start, match["ext"]):
+                right = self._data_key(partition, start, match["ext"])
+                if stored.key != right or bool(match["end"]) == self.conditional:
                     self.problems.append(f"{stored.key}: not where the layout puts it")
                 ids = self._ids(stored)
                 chains[partition].append(_Link(stored, partition, start, ids))
@@ -213,13 +247,10 @@ class Audit:
                     f"but the next object starts at {after.start}"
                 )
 
-    def _check_object(
-        self, link: _Link, expected: list[tuple[Record, str | None]]
-    ) -> None:
+    def _check_object(self, link: _Link, window: list[tuple[Record, str | None]]) -> None:
         key, meta = link.stored.key, link.stored.meta
         if link.next <= link.start and "seal" not in meta:
             self.problems.append(f"{key}: next is {meta.get('next')!r}")
-        window = [pair for pair in expected if link.start <= pair[0].offset < link.next]
         want = [rid for _, rid in window if rid is not None]
         if want != link.ids:
             kind = (
@@ -248,11 +279,9 @@ class Audit:
     def _check_last(self, link: _Link, window: list[Record]) -> None:
         if not window:
             return
-        last = window[-1]
-        said = link.stored.meta.get("last", "")
-        if said.split(":")[:2] != [str(last.offset), str(last.timestamp)]:
-            want = f"{last.offset}:{last.timestamp}"
-            self.problems.append(f"{link.stored.key}: last is {said!r}, not {want}:…")
+        said, want = link.stored.meta.get("last"), last_text(window[-1])
+        if said != want:
+            self.problems.append(f"{link.stored.key}: last is {said!r}, not {want!r}")
 
     def _end(self, partition: int, chain: list[_Link]) -> int:
         """Where the chain ends: the last next, or the root's start; 0 without either."""
@@ -321,13 +350,14 @@ def audit(
     flat: bool = False,
     header: bool = False,
     complete: bool = True,
+    conditional: bool = True,
     record_id: RecordId = json_id,
     row_id: RowId = first_column,
 ) -> Report:
     """Run an `Audit` and print its line. Raises AuditError."""
     report = Audit(
         topic, store, client, records, group, cluster, prefix, flat, header, complete,
-        record_id, row_id,
+        conditional, record_id, row_id,
     ).run()  # fmt: skip
     print(report)
     return report

@@ -7,13 +7,13 @@ prefix. `content` is the body with `.gz` or `.zst` undone.
 from __future__ import annotations
 
 import gzip
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -114,14 +114,15 @@ class Bucket:
 
 
 def read_link(text: str) -> dict[str, str]:
-    """The metadata in a link file: a JSON object, or lines of `name=value`."""
-    try:
-        document = json.loads(text)
-        pairs = document.get("meta", document).items()
-    except ValueError:
-        lines = (line.partition("=") for line in text.splitlines() if "=" in line)
-        pairs = ((name.strip(), value.strip()) for name, _, value in lines)
-    return {str(name).removeprefix(META_PREFIX): str(value) for name, value in pairs}
+    """The metadata in a link file: its lines `meta NAME VALUE`, %XX undone.
+
+    Raises ValueError when it is no whole link file.
+    """
+    lines = text.splitlines()
+    if not lines or lines[0] != "penstock-link 1" or lines[-1] != "end":
+        raise ValueError(f"not a link file: {text[:60]!r}")
+    found = (line.split(" ", 2)[1:] for line in lines if line.startswith("meta "))
+    return _strip({name: unquote(value) for name, value in found})
 
 
 class Folder:
