@@ -129,3 +129,4 @@ install_missing
 [ -n "$python" ] || python=$(find_python)
 [ -n "$python" ] || fail "Python 3.11 or newer is needed, and this system's is older"
 make_venv
+[ "$mode" = build ] || .venv/bin/python -m tests.services install

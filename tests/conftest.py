@@ -17,7 +17,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.services import Kafka, Minio, RandomUserApi
+from tests.services import Kafka, Minio, RandomUserApi, install
 from tests.support import Bucket, Daemon, KafkaClient
 
 if TYPE_CHECKING:
@@ -65,6 +65,15 @@ def pytest_make_collect_report(
     if collector.config.getoption("no_skips"):
         _fail_skip(report)
     return report
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch the services before the first test's clock runs: it can take minutes."""
+    wanted = {"kafka", "minio"}
+    for item in session.items:
+        if isinstance(item, pytest.Function) and wanted & set(item.fixturenames):
+            install.everything()
+            return
 
 
 @pytest.fixture(scope="session")

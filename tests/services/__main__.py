@@ -100,8 +100,7 @@ def main() -> int:
     try:
         if options.command == "up":
             return _up(options)
-        print(f"Kafka {install.KAFKA_VERSION}: {install.kafka_jars()}", flush=True)
-        print(f"MinIO: {install.minio_binary()}", flush=True)
+        install.everything()
         return 0
     except ServiceError as error:
         print(f"services: {error}", file=sys.stderr)

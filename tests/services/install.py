@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +24,11 @@ MAVEN_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-depend
 GO_TOOLCHAIN = "golang.org/toolchain@v0.0.1-go1.24.8.linux-{arch}"
 
 _HERE = Path(__file__).resolve().parent
+
+
+def _say(text: str) -> None:
+    """Tell the person who waits; nothing is said when the cache has all."""
+    print(f"services: {text}", file=sys.stderr, flush=True)
 
 
 def _program(name: str, package: str) -> str:
@@ -59,6 +65,7 @@ def _fetch_kafka(folder: Path) -> None:
     java()
     pom = _HERE / "kafka-pom.xml"
     mvn = _program("mvn", "maven")
+    _say(f"fetching Kafka {KAFKA_VERSION}")
     _run(
         "mvn (Kafka's jars)",
         [
@@ -97,9 +104,17 @@ def _modern_go() -> str:
 def _build_minio(folder: Path) -> None:
     env = {"GOBIN": str(folder), "GOFLAGS": "-trimpath", "CGO_ENABLED": "0"}
     target = f"{MINIO_MODULE}@{MINIO_VERSION}"
-    _run("go install (MinIO)", [_modern_go(), "install", target], env)
+    go = _modern_go()
+    _say("building MinIO: some minutes, once")
+    _run("go install (MinIO)", [go, "install", target], env)
 
 
 def minio_binary() -> Path:
     """The MinIO server's program, built if need be (minutes, the first time)."""
     return cache.ensure(f"minio-{MINIO_VERSION}", _build_minio) / "minio"
+
+
+def everything() -> None:
+    """Kafka and MinIO, fetched if need be. Raises ServiceError."""
+    kafka_jars()
+    minio_binary()
