@@ -60,46 +60,61 @@ static pst_sv url_userinfo(const char *s)
     return at ? (pst_sv){from, (size_t)(at - from)} : url_userinfo(from);
 }
 
-/* `size` is at least 2 * strlen(s) + 1: a mask is never twice as long as what it hides.
- */
-static void mask_urls(char *out, size_t size, const char *s)
+/* Text into a fixed buffer; `need` counts what there was no room for, too. */
+typedef struct bounded {
+    char *text;
+    size_t size, need;
+} bounded;
+
+static void bounded_add(bounded *out, const char *s, size_t n)
+{
+    size_t room = out->need < out->size ? out->size - out->need : 0;
+    if (room && n)
+        memcpy(out->text + out->need, s, n < room ? n : room);
+    out->need += n;
+}
+
+static void mask_urls(bounded *out, const char *s)
 {
     pst_sv hide;
-    size_t n = 0;
     while ((hide = url_userinfo(s)).p) {
-        n += (size_t)snprintf(out + n, size - n, "%.*s%s", (int)(hide.p - s), s, MASK);
+        bounded_add(out, s, (size_t)(hide.p - s));
+        bounded_add(out, MASK, sizeof MASK - 1);
         s = hide.p + hide.n;
     }
-    snprintf(out + n, size - n, "%s", s);
+    bounded_add(out, s, strlen(s));
 }
 
 char *pst_conf_masked(const char *value, bool secret)
 {
     if (secret)
         return pst_strdup(*value ? MASK : "");
-    size_t size = 2 * strlen(value) + 1;
-    char *out = pst_malloc(size);
-    if (out)
-        mask_urls(out, size, value);
-    return out;
+    bounded measure = {0};
+    mask_urls(&measure, value);
+    bounded out = {.text = pst_malloc(measure.need + 1), .size = measure.need};
+    if (!out.text)
+        return NULL;
+    mask_urls(&out, value);
+    out.text[out.need] = '\0';
+    return out.text;
 }
 
+/* Masks before it cuts: a URL whose password is cut through is still a URL. */
 const char *pst_conf_shown(char buf[PST_CONF_SHOWN], const char *value, bool secret)
 {
     enum { SHOW = 96 };
-    char cut[SHOW + 1], masked[2 * SHOW + 1];
+    char text[SHOW + 1];
+    bounded out = {.text = text, .size = sizeof text};
     if (secret) {
         snprintf(buf, PST_CONF_SHOWN, "%s", MASK);
         return buf;
     }
-    snprintf(cut, sizeof cut, "%s", value);
-    mask_urls(masked, sizeof masked, cut);
-    size_t n = strlen(masked);
-    bool all = n <= SHOW && strlen(value) <= SHOW;
-    n = n < SHOW ? n : SHOW;
-    while (!all && n && ((unsigned char)masked[n] & 0xC0) == 0x80)
+    mask_urls(&out, value);
+    bool all = out.need <= SHOW;
+    size_t n = all ? out.need : SHOW;
+    while (!all && n && ((unsigned char)text[n] & 0xC0) == 0x80)
         n--;
-    snprintf(buf, PST_CONF_SHOWN, "\"%.*s%s\"", (int)n, masked, all ? "" : "…");
+    snprintf(buf, PST_CONF_SHOWN, "\"%.*s%s\"", (int)n, text, all ? "" : "…");
     return buf;
 }
 
