@@ -40,6 +40,7 @@ typedef struct pst_tp {
     int32_t partition;
     int64_t offset;       /* -1 = none */
     const char *metadata; /* of a commit; NULL = none */
+    int64_t from;         /* set when a sink opens it: first offset that it will take */
 } pst_tp;
 
 enum { PST_OFFSET_NONE = -1, PST_KAFKA_METADATA_MAX = 1024 };

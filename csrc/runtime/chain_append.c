@@ -34,14 +34,14 @@ static pst_rc check_sleep(pst_chain *chain, bool *passed, pst_err *err)
     const pst_sink_host *host = chain->conf->host;
     int64_t slept = pst_mono_ms(chain->conf->clock) - atomic_load(&chain->confirmed_ms);
     *passed = false;
-    if (!host || !host->committed || slept <= chain->conf->session_timeout_ms)
+    if (!host || slept <= chain->conf->session_timeout_ms)
         return PST_OK;
-    int64_t committed = PST_OFFSET_NONE;
-    pst_rc rc =
-        host->committed(host->self, chain->topic, chain->partition, &committed, err);
+    pst_tp tp = {.topic = chain->topic, .partition = chain->partition};
+    char metadata[1][PST_KAFKA_METADATA_MAX];
+    pst_rc rc = host->commits(host->self, &tp, 1, metadata, err);
     if (rc != PST_OK)
         return rc;
-    *passed = committed > chain->pos;
+    *passed = tp.offset > chain->pos;
     if (!*passed)
         pst_chain_confirm(chain);
     return PST_OK;

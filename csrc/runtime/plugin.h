@@ -126,10 +126,10 @@ typedef struct pst_sink_ops {
     /* Timers and finished uploads; to be called often. *next_ms: when at the latest to
        call again. */
     pst_rc (*tick)(pst_sink *sink, int64_t *next_ms, pst_err *err);
-    /* Closes what is buffered at once, whatever its age; tick() until idle() to see it
-     * done. */
-    void (*flush)(pst_sink *sink);
-    bool (*idle)(const pst_sink *sink);
+    /* Closes what is buffered for these partitions (all if tps is NULL) at once, whatever
+       its age; tick() until idle() to see it durable. */
+    void (*flush)(pst_sink *sink, const pst_tp *tps, size_t n);
+    bool (*idle)(const pst_sink *sink, const pst_tp *tps, size_t n);
     /* until_end: all that is assigned is read up to its end. */
     bool (*finished)(const pst_sink *sink);
     /* What is durable and not yet told: up to max positions with metadata, valid until

@@ -1,0 +1,248 @@
+/*
+ * s3csv.c - S3CsvSink: a reader (JSON → row), a writer (row → CSV) and a store, put
+ * behind the object sink of the runtime, which does all the rest.
+ */
+#include "connectors/s3csv/s3csv.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct pst_sink {
+    const pst_s3csv_conf *conf;
+    pst_task_env env; /* a copy: objects borrow it for their life */
+    pst_reader *reader;
+    pst_writer *writer;
+    pst_store *store;
+    pst_encoder encoder;
+    pst_objects *objects;
+};
+
+/* ---- encoder ---- */
+
+static pst_rc begin(void *self, pst_buf *out, pst_err *err)
+{
+    pst_sink *sink = self;
+    return pst_format_csv.begin(sink->writer, out, err);
+}
+
+static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_err *err)
+{
+    pst_sink *sink = self;
+    if (!msg->value.p && sink->conf->on_null == PST_NULL_IGNORE)
+        return PST_OK;
+    if (!msg->value.p && sink->conf->on_null == PST_NULL_FAIL)
+        return pst_fail(err, PST_E_INVALID, "null value (behavior.on.null.values=fail)");
+    pst_row row;
+    pst_rc rc = pst_reader_read(sink->reader, msg, &row, err);
+    if (rc == PST_OK)
+        rc = pst_format_csv.row(sink->writer, &row, out, err);
+    return rc;
+}
+
+static uint32_t mix(uint32_t crc, const char *text)
+{
+    const char *value = text ? text : "\xff";
+    return pst_crc32c(crc, value, strlen(value) + 1);
+}
+
+/* Told in each object's metadata: objects with another fingerprint have other columns or
+   another dialect. */
+static void fingerprint(const pst_s3csv_conf *conf, char out[17])
+{
+    const char *texts[] = {
+        conf->reader.value_schema,
+        conf->reader.select,
+        conf->csv.sep,
+        conf->csv.quote,
+        conf->csv.escape,
+        conf->csv.null_value,
+        conf->csv.empty_value,
+        conf->csv.line_sep,
+        conf->csv.encoding,
+        conf->csv.date_format,
+        conf->csv.timestamp_format,
+        conf->reader.session_time_zone,
+    };
+    uint32_t low = 0, high = 0x9e3779b9;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        low = mix(low, texts[i]);
+        high = mix(high ^ low, texts[i]);
+    }
+    char flags[8];
+    snprintf(flags, sizeof flags, "%d%d%d%d%d", conf->csv.header, conf->csv.quote_all,
+             conf->csv.escape_quotes, conf->csv.dialect, conf->on_null);
+    snprintf(out, 17, "%08x%08x", mix(high, flags), mix(low, flags));
+}
+
+/* ---- life ---- */
+
+static void stop(pst_sink *sink)
+{
+    if (!sink)
+        return;
+    pst_objects_free(sink->objects);
+    pst_store_close(sink->store);
+    if (sink->writer)
+        pst_format_csv.close(sink->writer);
+    pst_reader_free(sink->reader);
+    pst_free(sink);
+}
+
+static pst_rc open_encoder(pst_sink *sink, pst_err *err)
+{
+    const pst_s3csv_conf *conf = sink->conf;
+    pst_rc rc = pst_reader_new(&sink->reader, &conf->reader, err);
+    if (rc != PST_OK)
+        return rc;
+    size_t n;
+    const pst_column *columns = pst_reader_columns(sink->reader, &n);
+    pst_csv_conf csv = conf->csv;
+    csv.session_time_zone = conf->reader.session_time_zone;
+    rc = pst_format_csv.open(&sink->writer, &csv, columns, n, err);
+    sink->encoder = (pst_encoder){.extension = pst_format_csv.extension,
+                                  .content_type = pst_format_csv.content_type,
+                                  .begin = begin,
+                                  .encode = encode,
+                                  .self = sink};
+    fingerprint(conf, sink->encoder.schema);
+    return rc;
+}
+
+static pst_rc open_store(pst_sink *sink, bool *conditional, pst_err *err)
+{
+    const pst_task_env *env = &sink->env;
+    pst_rc rc = pst_store_open(&sink->store, &sink->conf->store, env->clock, env->abort,
+                               env->log, err);
+    pst_store_abilities abilities;
+    if (rc == PST_OK)
+        rc =
+            pst_store_probe(sink->store, sink->conf->objects.topics_dir, &abilities, err);
+    if (rc != PST_OK)
+        return rc;
+    *conditional = abilities.conditional_create;
+    if (!*conditional)
+        pst_logf(
+            env->log, PST_LOG_WARN, env->id, "store",
+            "this store does not create conditionally (If-None-Match): records can be "
+            "doubled when two daemons own a partition for a moment. Guarantee: "
+            "at-least-once under split brain");
+    return PST_OK;
+}
+
+static pst_rc start(pst_sink **out, const void *conf, const pst_task_env *env,
+                    const pst_sink_host *host, pst_err *err)
+{
+    pst_sink *sink = pst_calloc(1, sizeof *sink);
+    if (!sink)
+        return pst_fail_nomem(err, "sink");
+    sink->conf = conf;
+    sink->env = *env;
+    bool conditional = false;
+    pst_rc rc = open_encoder(sink, err);
+    if (rc == PST_OK)
+        rc = open_store(sink, &conditional, err);
+    if (rc == PST_OK) {
+        pst_objects_options options = {
+            .conf = &sink->conf->objects,
+            .connector = &sink->conf->connector,
+            .env = &sink->env,
+            .host = host,
+            .store = sink->store,
+            .conditional = conditional,
+            .retry_backoff_ms = sink->conf->store.retry_backoff_ms,
+            .encoder = &sink->encoder,
+        };
+        rc = pst_objects_new(&sink->objects, &options, err);
+    }
+    if (rc != PST_OK) {
+        stop(sink);
+        return rc;
+    }
+    *out = sink;
+    return PST_OK;
+}
+
+/* ---- the rest is the object sink's ---- */
+
+static pst_rc open_partitions(pst_sink *sink, pst_tp *tps, size_t n, pst_err *err)
+{
+    return pst_objects_open(sink->objects, tps, n, err);
+}
+
+static pst_rc put(pst_sink *sink, const pst_item *items, size_t n, size_t *taken,
+                  pst_err *err)
+{
+    return pst_objects_put(sink->objects, items, n, taken, err);
+}
+
+static pst_rc tick(pst_sink *sink, int64_t *next_ms, pst_err *err)
+{
+    return pst_objects_tick(sink->objects, next_ms, err);
+}
+
+static void flush(pst_sink *sink, const pst_tp *tps, size_t n)
+{
+    pst_objects_flush(sink->objects, tps, n);
+}
+
+static bool idle(const pst_sink *sink, const pst_tp *tps, size_t n)
+{
+    return pst_objects_idle(sink->objects, tps, n);
+}
+
+static bool finished(const pst_sink *sink)
+{
+    return pst_objects_finished(sink->objects);
+}
+
+static size_t precommit(pst_sink *sink, pst_tp *out, size_t max)
+{
+    return pst_objects_precommit(sink->objects, out, max);
+}
+
+static void committed(pst_sink *sink, const pst_tp *tps, size_t n)
+{
+    pst_objects_committed(sink->objects, tps, n);
+}
+
+static void close_partitions(pst_sink *sink, const pst_tp *tps, size_t n)
+{
+    pst_objects_close(sink->objects, tps, n);
+}
+
+static void stats(const pst_sink *sink, pst_sink_stats *out)
+{
+    pst_objects_stats(sink->objects, out);
+}
+
+static const pst_conf_list *topics(const void *opaque, const char **regex)
+{
+    const pst_s3csv_conf *conf = opaque;
+    *regex = conf->topics_regex;
+    return &conf->topics;
+}
+
+static const pst_sink_ops ops = {
+    .start = start,
+    .open = open_partitions,
+    .put = put,
+    .tick = tick,
+    .flush = flush,
+    .idle = idle,
+    .finished = finished,
+    .precommit = precommit,
+    .committed = committed,
+    .close = close_partitions,
+    .stats = stats,
+    .stop = stop,
+};
+
+const pst_connector pst_s3csv = {
+    .class_name = "S3CsvSink",
+    .type = "sink",
+    .spec = &pst_s3csv_spec,
+    .sink = &ops,
+    .topics = topics,
+};

@@ -1,0 +1,28 @@
+/*
+ * s3csv.h - the sink connector S3CsvSink: topics of JSON become CSV objects.
+ */
+#ifndef PST_CONNECTORS_S3CSV_H
+#define PST_CONNECTORS_S3CSV_H
+
+#include "format/format.h"
+#include "record/record.h"
+#include "runtime/objects.h"
+#include "store/store.h"
+
+enum pst_null_values { PST_NULL_WRITE, PST_NULL_IGNORE, PST_NULL_FAIL };
+
+typedef struct pst_s3csv_conf {
+    pst_connector_conf connector;
+    pst_conf_list topics;
+    char *topics_regex;
+    int on_null; /* enum pst_null_values */
+    pst_reader_conf reader;
+    pst_csv_conf csv;
+    pst_objects_conf objects;
+    pst_store_conf store;
+} pst_s3csv_conf;
+
+extern const pst_conf_spec pst_s3csv_spec;
+extern const pst_connector pst_s3csv;
+
+#endif

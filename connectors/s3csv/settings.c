@@ -1,0 +1,88 @@
+/*
+ * settings.c - the settings of S3CsvSink: its own few rows, and the sections of the parts
+ * that it is made of.
+ */
+#include "connectors/s3csv/s3csv.h"
+
+#include <string.h>
+
+static const char *const null_values[] = {"write", "ignore", "fail", NULL};
+
+static pst_rc check_regex(const char *value, pst_err *err)
+{
+    if (value[0] != '^')
+        return pst_fail(err, PST_E_CONFIG,
+                        "must begin with ^ (it is matched against whole topic names)");
+    return PST_OK;
+}
+
+#define AT(member) offsetof(pst_s3csv_conf, member)
+
+static const pst_setting rows[] = {
+    {.name = "topics",
+     .type = PST_CONF_LIST,
+     .offset = AT(topics),
+     .importance = PST_CONF_HIGH,
+     .doc = "The topics to land, separated by commas. A topic that does not exist yet is "
+            "waited for."},
+    {.name = "topics.regex",
+     .type = PST_CONF_REGEX,
+     .offset = AT(topics_regex),
+     .check = check_regex,
+     .importance = PST_CONF_MEDIUM,
+     .doc = "Instead of topics: all topics whose names match this regular expression."},
+    {.name = "behavior.on.null.values",
+     .type = PST_CONF_ENUM,
+     .offset = AT(on_null),
+     .def = "write",
+     .choices = null_values,
+     .importance = PST_CONF_LOW,
+     .doc =
+         "Records with a null value (tombstones): write = a row of nulls, as Spark does; "
+         "ignore = no row; fail = an error that errors.tolerance decides about."},
+};
+
+static const pst_conf_section own_section = {
+    .title = "What: topics", .rows = rows, .n_rows = sizeof rows / sizeof *rows};
+
+static const pst_conf_part parts[] = {
+    {&pst_connector_section, AT(connector)},  {&own_section, 0},
+    {&pst_reader_section, AT(reader)},        {&pst_csv_section, AT(csv)},
+    {&pst_objects_when_section, AT(objects)}, {&pst_objects_where_section, AT(objects)},
+    {&pst_store_section, AT(store)},
+};
+
+static bool is_directory(const pst_store_conf *store)
+{
+    return store->url && strncmp(store->url, "file:", 5) == 0;
+}
+
+static void check(const void *opaque, const pst_props *props, pst_conf_report *report)
+{
+    const pst_s3csv_conf *conf = opaque;
+    const pst_prop *regex = pst_props_find(props, "topics.regex");
+    if (!conf->topics.n && !conf->topics_regex && !regex &&
+        !pst_props_find(props, "topics"))
+        pst_conf_error(report, NULL, "topics", "missing: set topics or topics.regex");
+    if (conf->topics.n && conf->topics_regex)
+        pst_conf_error(report, regex, "topics.regex",
+                       "set either topics or topics.regex, not both");
+    if (!conf->store.bucket && !is_directory(&conf->store) &&
+        !pst_props_find(props, "s3.bucket.name"))
+        pst_conf_error(report, NULL, "s3.bucket.name",
+                       "missing: set s3.bucket.name (only a store.url of file:/// needs "
+                       "none)");
+}
+
+const pst_conf_spec pst_s3csv_spec = {
+    .name = "S3CsvSink",
+    .doc =
+        "Lands Kafka topics of JSON records as CSV objects in S3, MinIO or a directory: "
+        "an object every few seconds, every record exactly once, the bytes of Spark's "
+        "from_json and CSV writer.",
+    .parts = parts,
+    .n_parts = sizeof parts / sizeof *parts,
+    .size = sizeof(pst_s3csv_conf),
+    .other = pst_kafka_check_property,
+    .check = check,
+};

@@ -1,0 +1,486 @@
+/*
+ * objects.c - see objects.h: a sink's life, its records and its timer.
+ */
+#include "runtime/objects_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { POOL_THREADS = 4, ROW_MAX_SHARE = 4, CLOCK_SLACK_MS = 100 };
+
+/* ---- life ---- */
+
+static void init_chain_conf(pst_objects *objects, const pst_objects_options *options)
+{
+    const pst_objects_conf *conf = options->conf;
+    const pst_task_env *env = options->env;
+    objects->chain_conf = (pst_chain_conf){
+        .store = options->store,
+        .clock = env->clock,
+        .log = env->log,
+        .task = env->id,
+        .topics_dir = conf->topics_dir,
+        .layout = (pst_layout)conf->layout,
+        .extension = options->encoder->extension,
+        .content_type = options->encoder->content_type,
+        .group = env->group,
+        .take_over_from = objects->take_over_group,
+        .cluster = env->cluster,
+        .reset = (pst_reset)conf->reset,
+        .fail_on_data_loss = conf->fail_on_data_loss,
+        .conditional = options->conditional,
+        .session_timeout_ms = env->session_timeout_ms,
+        .host = options->host,
+    };
+    snprintf(objects->chain_conf.schema, sizeof objects->chain_conf.schema, "%s",
+             options->encoder->schema);
+}
+
+pst_rc pst_objects_new(pst_objects **out, const pst_objects_options *options,
+                       pst_err *err)
+{
+    pst_objects *objects = pst_calloc(1, sizeof *objects);
+    if (!objects)
+        return pst_fail_nomem(err, "sink");
+    objects->conf = options->conf;
+    objects->connector = options->connector;
+    objects->env = options->env;
+    objects->host = options->host;
+    objects->encoder = options->encoder;
+    objects->retry_backoff_ms = options->retry_backoff_ms;
+    objects->seed = (uint64_t)pst_wall_ms(options->env->clock) ^ (uintptr_t)objects;
+    pthread_mutex_init(&objects->done_lock, NULL);
+    pthread_cond_init(&objects->done_more, NULL);
+    pthread_mutex_init(&objects->stats_lock, NULL);
+    pst_buf_init(&objects->row, (size_t)options->env->budget->limit / ROW_MAX_SHARE);
+    pst_rc rc = PST_OK;
+    if (options->conf->take_over_from) {
+        objects->take_over_group =
+            pst_asprintf("connect-%s", options->conf->take_over_from);
+        if (!objects->take_over_group)
+            rc = pst_fail_nomem(err, "sink");
+    }
+    init_chain_conf(objects, options);
+    if (rc == PST_OK)
+        rc = pst_pool_new(&objects->pool, POOL_THREADS, err);
+    if (rc != PST_OK) {
+        pst_objects_free(objects);
+        return rc;
+    }
+    *out = objects;
+    return PST_OK;
+}
+
+void pst_window_done(pst_objects *objects, pst_window *window)
+{
+    pst_budget_sub(objects->env->budget, window->bytes.reserved);
+    pst_chunks_done(&window->bytes);
+}
+
+static void drop_open(pst_part *part)
+{
+    if (!part->open)
+        return;
+    pst_window_done(part->objects, part->open);
+    pst_free(part->open);
+    part->open = NULL;
+}
+
+void pst_part_drop(pst_part *part)
+{
+    drop_open(part);
+    while (part->line) {
+        sealed *head = part->line;
+        part->line = head->next;
+        pst_window_done(part->objects, &head->window);
+        pst_free(head);
+    }
+    part->line_end = &part->line;
+    part->deadline_ms = INT64_MAX;
+}
+
+void pst_part_free(pst_part *part)
+{
+    pst_part_drop(part);
+    pst_free(part);
+}
+
+void pst_objects_free(pst_objects *objects)
+{
+    if (!objects)
+        return;
+    pst_pool_free(objects->pool); /* waits for the jobs under way */
+    for (pst_part *p = objects->done; p;) {
+        pst_part *next = p->done_next;
+        if (p->orphan)
+            pst_part_free(p);
+        p = next;
+    }
+    while (objects->parts) {
+        pst_part *p = objects->parts;
+        objects->parts = p->next;
+        pst_part_free(p);
+    }
+    pst_buf_done(&objects->row);
+    pst_free(objects->take_over_group);
+    pthread_mutex_destroy(&objects->done_lock);
+    pthread_cond_destroy(&objects->done_more);
+    pthread_mutex_destroy(&objects->stats_lock);
+    pst_free(objects);
+}
+
+pst_part *pst_objects_find(pst_objects *objects, const char *topic, int32_t partition)
+{
+    pst_part *p = objects->found;
+    if (p && p->chain.partition == partition && strcmp(p->chain.topic, topic) == 0)
+        return p;
+    for (p = objects->parts; p; p = p->next)
+        if (p->chain.partition == partition && strcmp(p->chain.topic, topic) == 0) {
+            objects->found = p;
+            return p;
+        }
+    return NULL;
+}
+
+/* ---- records ---- */
+
+/* Aligned to the wall clock, but never later than one interval by the monotonic one: a
+   clock that jumps cannot hold records back. */
+void pst_part_set_deadline(pst_part *part)
+{
+    if (part->deadline_ms != INT64_MAX)
+        return;
+    const pst_clock *clock = part->objects->env->clock;
+    int64_t interval = part->objects->conf->rotate_schedule_ms;
+    int64_t into = pst_wall_ms(clock) % interval;
+    if (into < 0)
+        into += interval;
+    part->deadline_ms = pst_mono_ms(clock) + interval - into;
+}
+
+/* Rule 8, second half: the record where the chain ended must be the one that was landed.
+ */
+static pst_rc check_log(pst_part *part, const pst_msg *msg, bool *known, pst_err *err)
+{
+    pst_last check = part->check;
+    *known = false;
+    if (msg->offset < check.offset)
+        return PST_OK;
+    part->check = PST_LAST_NONE;
+    if (msg->offset > check.offset) {
+        pst_logf(part->objects->env->log, PST_LOG_INFO, part->objects->env->id, "chain",
+                 "%s-%d: the last landed record (offset %lld) is gone from the topic; "
+                 "going on at %lld",
+                 msg->topic, msg->partition, (long long)check.offset,
+                 (long long)msg->offset);
+        return PST_OK;
+    }
+    *known = true;
+    if (msg->timestamp_ms == check.timestamp_ms &&
+        pst_chain_fingerprint(msg) == check.crc32c)
+        return PST_OK;
+    return pst_fail(
+        err, PST_E_CHAIN,
+        "%s-%d: the record at offset %lld is not the one that was landed from "
+        "there: the topic was made anew, or its log was replaced. Use another "
+        "topics.dir for the new topic, or restore the old one",
+        msg->topic, msg->partition, (long long)check.offset);
+}
+
+static pst_rc window_add(pst_part *part, pst_window *window, const pst_buf *bytes,
+                         pst_err *err)
+{
+    size_t before = window->bytes.reserved;
+    pst_rc rc = pst_chunks_add(&window->bytes, bytes->data, bytes->len);
+    pst_budget_add(part->objects->env->budget, window->bytes.reserved - before);
+    return rc == PST_OK ? PST_OK : pst_fail_nomem(err, "window");
+}
+
+static pst_rc open_window(pst_part *part, pst_err *err)
+{
+    pst_objects *objects = part->objects;
+    if (part->open)
+        return PST_OK;
+    pst_window *window = pst_calloc(1, sizeof *window);
+    if (!window)
+        return pst_fail_nomem(err, "window");
+    pst_chunks_init(&window->bytes);
+    window->first_ms = now_ms(objects);
+    part->open = window;
+    pst_buf head;
+    pst_buf_init(&head, PST_CHUNK_MAX);
+    pst_rc rc = objects->encoder->begin(objects->encoder->self, &head, err);
+    if (rc == PST_OK && head.len)
+        rc = window_add(part, window, &head, err);
+    pst_buf_done(&head);
+    return rc;
+}
+
+/* A record that can't become a row: errors.tolerance decides. */
+static pst_rc reject(pst_part *part, const pst_msg *msg, const pst_err *why, pst_err *err)
+{
+    pst_objects *objects = part->objects;
+    objects->stats.errors++;
+    if (objects->connector->errors_tolerance == PST_TOLERANCE_NONE)
+        return pst_fail(err, PST_E_INVALID,
+                        "%s-%d offset %lld: %s. Set errors.tolerance=all to skip such "
+                        "records, or json.mode=PERMISSIVE to write them as null rows",
+                        msg->topic, msg->partition, (long long)msg->offset, why->text);
+    if (objects->connector->errors_log_enable)
+        pst_logf(objects->env->log, PST_LOG_WARN, objects->env->id, "record",
+                 "%s-%d offset %lld skipped: %s", msg->topic, msg->partition,
+                 (long long)msg->offset, why->text);
+    objects->stats.skipped++;
+    return PST_OK;
+}
+
+static bool window_full(const pst_part *part)
+{
+    const pst_objects_conf *conf = part->objects->conf;
+    const pst_window *window = part->open;
+    if (!window || !window->rows)
+        return false;
+    return (conf->flush_size && window->records >= conf->flush_size) ||
+           (conf->flush_bytes && (int64_t)window->bytes.len >= conf->flush_bytes);
+}
+
+static void took(pst_part *part, const pst_msg *msg)
+{
+    part->read_pos = msg->offset + 1;
+    part->last = (pst_last){.offset = msg->offset,
+                            .timestamp_ms = msg->timestamp_ms,
+                            .crc32c = pst_chain_fingerprint(msg)};
+    part->objects->stats.records++;
+    pst_part_set_deadline(part);
+}
+
+static pst_rc take_record(pst_part *part, const pst_msg *msg, pst_err *err)
+{
+    pst_objects *objects = part->objects;
+    pst_err why = PST_ERR_INIT;
+    pst_buf_clear(&objects->row);
+    pst_rc rc = open_window(part, err);
+    if (rc != PST_OK)
+        return rc;
+    rc = objects->encoder->encode(objects->encoder->self, msg, &objects->row, &why);
+    if (rc == PST_E_INVALID || rc == PST_E_LIMIT) {
+        pst_buf_clear(&objects->row);
+        rc = reject(part, msg, &why, err);
+    } else if (rc != PST_OK && err && err->code == PST_OK) {
+        *err = why;
+    }
+    if (rc == PST_OK && objects->row.len)
+        rc = window_add(part, part->open, &objects->row, err);
+    if (rc != PST_OK)
+        return rc;
+    took(part, msg);
+    part->open->records++;
+    part->open->rows += objects->row.len > 0;
+    objects->stats.rows += objects->row.len > 0;
+    return window_full(part) ? pst_part_seal(part, err) : PST_OK;
+}
+
+static void reach(pst_part *part, int64_t offset)
+{
+    if (part->check.offset >= 0 && offset > part->check.offset)
+        part->check = PST_LAST_NONE;
+    if (offset > part->end)
+        offset = part->end;
+    if (offset <= part->read_pos)
+        return;
+    part->read_pos = offset;
+    pst_part_set_deadline(part);
+}
+
+static pst_rc put_one(pst_part *part, const pst_item *item, pst_err *err)
+{
+    const pst_msg *msg = &item->msg;
+    bool known = false;
+    if (item->kind == PST_ITEM_EOF) {
+        reach(part, msg->offset);
+        return PST_OK;
+    }
+    if (item->kind == PST_ITEM_OUT_OF_RANGE) {
+        part->reopen = true;
+        return PST_OK;
+    }
+    if (part->check.offset >= 0) {
+        pst_rc rc = check_log(part, msg, &known, err);
+        if (rc != PST_OK)
+            return rc;
+    }
+    if (known || part->reopen || msg->offset < part->read_pos)
+        return PST_OK;
+    if (msg->offset >= part->end) {
+        reach(part, part->end);
+        return PST_OK;
+    }
+    return take_record(part, msg, err);
+}
+
+/* Closes the largest window: memory runs out, and it gives back the most. */
+static pst_rc seal_largest(pst_objects *objects, pst_err *err)
+{
+    pst_part *largest = NULL;
+    for (pst_part *p = objects->parts; p; p = p->next)
+        if (p->open && p->open->rows &&
+            (!largest || p->open->bytes.len > largest->open->bytes.len))
+            largest = p;
+    return largest ? pst_part_seal(largest, err) : PST_OK;
+}
+
+static int64_t open_bytes(const pst_objects *objects)
+{
+    int64_t bytes = 0;
+    for (const pst_part *p = objects->parts; p; p = p->next)
+        bytes += p->open ? (int64_t)p->open->bytes.reserved : 0;
+    return bytes;
+}
+
+/* Past half of the budget: close windows while the open ones hold more than a quarter. */
+static pst_rc relieve(pst_objects *objects, pst_err *err)
+{
+    const pst_budget *budget = objects->env->budget;
+    pst_rc rc = PST_OK;
+    while (rc == PST_OK && pst_budget_tight(budget)) {
+        int64_t before = open_bytes(objects);
+        if (before <= budget->limit / 4)
+            break;
+        rc = seal_largest(objects, err);
+        if (open_bytes(objects) == before)
+            break;
+    }
+    return rc;
+}
+
+pst_rc pst_objects_put(pst_objects *objects, const pst_item *items, size_t n,
+                       size_t *taken, pst_err *err)
+{
+    pst_rc rc = PST_OK;
+    size_t i = 0;
+    for (; rc == PST_OK && i < n; i++) {
+        if (pst_budget_tight(objects->env->budget)) {
+            rc = relieve(objects, err);
+            if (rc != PST_OK || pst_budget_full(objects->env->budget))
+                break;
+        }
+        const pst_msg *msg = &items[i].msg;
+        pst_part *p = pst_objects_find(objects, msg->topic, msg->partition);
+        if (p)
+            rc = put_one(p, &items[i], err);
+    }
+    *taken = i;
+    return rc;
+}
+
+/* ---- timer ---- */
+
+static pst_rc tick_part(pst_part *part, int64_t now, int64_t *next_ms, pst_err *err)
+{
+    pst_rc rc = PST_OK;
+    if (part->reopen && !part->in_flight)
+        return pst_part_reopen(part, err);
+    bool due = part->flush || part->deadline_ms <= now;
+    if (due && part->open && part->open->rows)
+        rc = pst_part_seal(part, err);
+    else if (due && !part->line && !part->in_flight) {
+        drop_open(part);
+        pst_part_commit_empty(part);
+        part->deadline_ms = INT64_MAX;
+        part->flush = false;
+    }
+    pst_part_submit(part);
+    if (part->deadline_ms < *next_ms)
+        *next_ms = part->deadline_ms;
+    if (part->line && !part->in_flight && part->retry_at_ms < *next_ms)
+        *next_ms = part->retry_at_ms;
+    return rc;
+}
+
+static void gather_stats(pst_objects *objects, int64_t now)
+{
+    int64_t oldest = 0, bytes = 0;
+    bool stalled = false;
+    for (pst_part *p = objects->parts; p; p = p->next) {
+        const pst_window *first = p->line ? &p->line->window : p->open;
+        if (first && first->records && now - first->first_ms > oldest)
+            oldest = now - first->first_ms;
+        for (const sealed *s = p->line; s; s = s->next)
+            bytes += (int64_t)s->window.bytes.reserved;
+        stalled |= p->failing_since_ms && now - p->failing_since_ms > STALLED_MS;
+    }
+    pthread_mutex_lock(&objects->stats_lock);
+    objects->stats.oldest_unflushed_ms = oldest;
+    objects->stats.buffered_bytes = bytes + open_bytes(objects);
+    objects->stats.stalled = stalled;
+    pthread_mutex_unlock(&objects->stats_lock);
+}
+
+pst_rc pst_objects_tick(pst_objects *objects, int64_t *next_ms, pst_err *err)
+{
+    int64_t now = now_ms(objects);
+    *next_ms = now + CLOCK_SLACK_MS;
+    pst_rc rc = pst_objects_reap(objects, err);
+    for (pst_part *p = objects->parts; rc == PST_OK && p; p = p->next)
+        rc = tick_part(p, now, next_ms, err);
+    gather_stats(objects, now);
+    return rc;
+}
+
+static bool among(const pst_part *part, const pst_tp *tps, size_t n)
+{
+    if (!tps)
+        return true;
+    for (size_t i = 0; i < n; i++)
+        if (tps[i].partition == part->chain.partition &&
+            strcmp(tps[i].topic, part->chain.topic) == 0)
+            return true;
+    return false;
+}
+
+void pst_objects_flush(pst_objects *objects, const pst_tp *tps, size_t n)
+{
+    for (pst_part *p = objects->parts; p; p = p->next)
+        p->flush |= among(p, tps, n);
+}
+
+bool pst_objects_idle(const pst_objects *objects, const pst_tp *tps, size_t n)
+{
+    for (const pst_part *p = objects->parts; p; p = p->next)
+        if (among(p, tps, n) && (p->open || p->line || p->in_flight || p->flush))
+            return false;
+    return true;
+}
+
+bool pst_objects_finished(const pst_objects *objects)
+{
+    for (const pst_part *p = objects->parts; p; p = p->next)
+        if (p->read_pos < p->end || p->check.offset >= 0 || p->reopen)
+            return false;
+    return objects->opened;
+}
+
+void pst_objects_close(pst_objects *objects, const pst_tp *tps, size_t n)
+{
+    objects->found = NULL;
+    for (pst_part **at = &objects->parts; *at;) {
+        pst_part *p = *at;
+        if (!among(p, tps, n)) {
+            at = &p->next;
+            continue;
+        }
+        *at = p->next;
+        if (p->in_flight)
+            p->orphan = true; /* freed when its job has ended */
+        else
+            pst_part_free(p);
+    }
+}
+
+void pst_objects_stats(const pst_objects *objects, pst_sink_stats *out)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&objects->stats_lock;
+    pthread_mutex_lock(lock);
+    *out = objects->stats;
+    pthread_mutex_unlock(lock);
+}

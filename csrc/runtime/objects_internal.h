@@ -1,0 +1,114 @@
+/*
+ * objects_internal.h - shared by objects.c (life and records), objects_open.c (recovery
+ * of assigned partitions), objects_upload.c (sealed windows to the chain and back) and
+ * objects_commit.c (what is durable).
+ */
+#ifndef PST_RUNTIME_OBJECTS_INTERNAL_H
+#define PST_RUNTIME_OBJECTS_INTERNAL_H
+
+#include "base/mem.h"
+#include "runtime/budget.h"
+#include "runtime/objects.h"
+#include "runtime/pool.h"
+
+#include <pthread.h>
+
+enum {
+    SLOW_RETRY_MS = 5000, /* nothing to hurry for: wrong keys, no bucket */
+    RETRY_CAP_MS = 10000,
+    STALLED_MS = 10000,
+    COMPLAIN_MS = 30000,
+    URL_MAX = 1200,
+};
+
+/* A window in the line of its partition. */
+typedef struct sealed {
+    struct sealed *next;
+    pst_window window;
+} sealed;
+
+typedef struct pst_part {
+    struct pst_part *next; /* in objects->parts, or among the orphans */
+    pst_objects *objects;
+    pst_chain chain;  /* while in_flight: the pool's; else the task's */
+    int64_t read_pos; /* records below are landed, buffered or covered */
+    int64_t end;      /* until_end: stop here; else INT64_MAX */
+    pst_last last;    /* last record taken */
+    pst_last check;   /* rule 8: expected at its offset; offset -1 = none */
+    pst_window *open;
+    int64_t deadline_ms; /* monotonic; INT64_MAX = nothing to do */
+    sealed *line, **line_end;
+    bool in_flight, orphan, opening, asked, reopen, flush;
+    int64_t retry_at_ms, failing_since_ms, complained_ms;
+    unsigned attempts;
+    /* what the commit is to say */
+    bool commit_due;
+    int64_t commit_offset, committed_offset;
+    char commit_metadata[PST_KAFKA_METADATA_MAX];
+    /* the job under way, written by the pool */
+    pst_pool_slot slot;
+    struct pst_part *done_next;
+    pst_rc job_rc;
+    pst_err job_err;
+    pst_outcome outcome;
+    int64_t job_start; /* the chain position it began at */
+    pst_resume resume;
+    char url[URL_MAX];
+} pst_part;
+
+struct pst_objects {
+    const pst_objects_conf *conf;
+    const pst_connector_conf *connector;
+    const pst_task_env *env;
+    const pst_sink_host *host;
+    const pst_encoder *encoder;
+    pst_chain_conf chain_conf;
+    char *take_over_group;
+    int64_t retry_backoff_ms;
+    uint64_t seed;
+    pst_pool *pool;
+    pst_part *parts;
+    pst_part *found; /* the last one looked up: batches come by partition */
+    pst_buf row;
+    bool opened;
+    size_t n_in_flight; /* jobs of parts and orphans */
+    pthread_mutex_t done_lock;
+    pthread_cond_t done_more;
+    pst_part *done;
+    pthread_mutex_t stats_lock;
+    pst_sink_stats stats;
+};
+
+static inline int64_t now_ms(const pst_objects *objects)
+{
+    return pst_mono_ms(objects->env->clock);
+}
+
+/* objects.c */
+pst_part *pst_objects_find(pst_objects *objects, const char *topic, int32_t partition);
+void pst_part_free(pst_part *part);
+void pst_part_drop(pst_part *part); /* everything buffered; the chain stays */
+void pst_part_set_deadline(pst_part *part);
+void pst_window_done(pst_objects *objects, pst_window *window);
+
+/* objects_upload.c */
+pst_rc pst_part_seal(pst_part *part, pst_err *err) PST_MUST;
+void pst_part_submit(pst_part *part);
+pst_rc pst_objects_reap(pst_objects *objects, pst_err *err) PST_MUST;
+void pst_part_post(pst_part *part); /* in the pool: the job has ended */
+/* Waits up to ms for a job to end. */
+void pst_objects_wait_job(pst_objects *objects, int64_t ms);
+/* Backs off after a failure that may pass; PST_OK, or the failure when it is time to give
+ * up. */
+pst_rc pst_part_back_off(pst_part *part, const char *what, const pst_err *why,
+                         pst_err *err) PST_MUST;
+
+/* objects_open.c */
+pst_rc pst_part_reopen(pst_part *part, pst_err *err) PST_MUST;
+
+/* objects_commit.c */
+void pst_part_note_commit(pst_part *part, int64_t offset);
+/* Commits the position of a partition whose records gave no rows (rule 6). */
+void pst_part_commit_empty(pst_part *part);
+
+#endif

@@ -1,0 +1,238 @@
+/*
+ * objects_upload.c - sealed windows go to the chain, one at a time a partition.
+ */
+#include "runtime/objects_internal.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+
+/* ---- sealing ---- */
+
+static void new_batch_id(pst_window *window, uint64_t *seed)
+{
+    unsigned char raw[PST_CHAIN_BATCH_LEN / 2];
+    if (getrandom(raw, sizeof raw, 0) != (ssize_t)sizeof raw)
+        for (size_t i = 0; i < sizeof raw; i++)
+            raw[i] = (unsigned char)pst_backoff_ms(seed, 0, 255, 8);
+    pst_hex(window->batch, raw, sizeof raw);
+}
+
+pst_rc pst_part_seal(pst_part *part, pst_err *err)
+{
+    sealed *entry = pst_calloc(1, sizeof *entry);
+    if (!entry)
+        return pst_fail_nomem(err, "window");
+    entry->window = *part->open;
+    pst_free(part->open);
+    part->open = NULL;
+    entry->window.next = part->read_pos;
+    entry->window.last = part->last;
+    new_batch_id(&entry->window, &part->objects->seed);
+    *part->line_end = entry;
+    part->line_end = &entry->next;
+    part->deadline_ms = INT64_MAX;
+    pst_part_submit(part);
+    return PST_OK;
+}
+
+/* ---- to the pool and back ---- */
+
+void pst_part_post(pst_part *part)
+{
+    pst_objects *objects = part->objects;
+    pthread_mutex_lock(&objects->done_lock);
+    part->done_next = objects->done;
+    objects->done = part;
+    pthread_cond_signal(&objects->done_more);
+    pthread_mutex_unlock(&objects->done_lock);
+}
+
+static void append_job(void *arg)
+{
+    pst_part *part = arg;
+    pst_err_clear(&part->job_err);
+    part->job_rc = pst_chain_append(&part->chain, &part->line->window, &part->outcome,
+                                    part->url, sizeof part->url, &part->job_err);
+    pst_part_post(part);
+}
+
+void pst_part_submit(pst_part *part)
+{
+    if (part->in_flight || part->reopen || !part->line ||
+        part->retry_at_ms > now_ms(part->objects))
+        return;
+    part->in_flight = true;
+    part->job_start = part->chain.pos;
+    part->objects->n_in_flight++;
+    pst_pool_submit(part->objects->pool, &part->slot, append_job, part);
+}
+
+void pst_objects_wait_job(pst_objects *objects, int64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&objects->done_lock);
+    if (!objects->done)
+        pthread_cond_timedwait(&objects->done_more, &objects->done_lock, &until);
+    pthread_mutex_unlock(&objects->done_lock);
+}
+
+/* ---- outcomes ---- */
+
+static void tell_landed(pst_part *part, const pst_window *window)
+{
+    pst_objects *objects = part->objects;
+    pst_logf(objects->env->log, PST_LOG_INFO, objects->env->id, "chain",
+             "landed %s: %lld rows, offsets [%lld, %lld), %zu bytes", part->url,
+             (long long)window->rows, (long long)part->job_start, (long long)window->next,
+             window->bytes.len);
+    pthread_mutex_lock(&objects->stats_lock);
+    objects->stats.objects++;
+    objects->stats.bytes += (int64_t)window->bytes.len;
+    snprintf(objects->stats.last_object, sizeof objects->stats.last_object, "%s",
+             part->url);
+    pthread_mutex_unlock(&objects->stats_lock);
+}
+
+static void pop_line(pst_part *part)
+{
+    sealed *head = part->line;
+    part->line = head->next;
+    if (!part->line)
+        part->line_end = &part->line;
+    pst_window_done(part->objects, &head->window);
+    pst_free(head);
+}
+
+static void landed(pst_part *part)
+{
+    tell_landed(part, &part->line->window);
+    pop_line(part);
+    pst_part_note_commit(part, part->chain.pos);
+    pst_part_submit(part);
+}
+
+/* Rule 4: another writer of this group was here. What is buffered below its end is landed
+   already; to be sure of the rest it is read again from there. */
+static pst_rc adopted(pst_part *part, pst_err *err)
+{
+    pst_objects *objects = part->objects;
+    pst_logf(objects->env->log, PST_LOG_INFO, objects->env->id, "chain",
+             "%s-%d: another task has landed records up to offset %lld; going on there",
+             part->chain.topic, part->chain.partition, (long long)part->chain.pos);
+    objects->stats.adopted++;
+    pst_part_drop(part);
+    part->read_pos = part->chain.pos;
+    part->last = part->chain.last;
+    part->check = PST_LAST_NONE;
+    pst_part_note_commit(part, part->chain.pos);
+    if (!objects->host)
+        return PST_OK;
+    return objects->host->seek(objects->host->self, part->chain.topic,
+                               part->chain.partition, part->read_pos, err);
+}
+
+/* Rule 9: we slept, and the group went on without us. */
+static void passed(pst_part *part)
+{
+    pst_objects *objects = part->objects;
+    pst_logf(objects->env->log, PST_LOG_WARN, objects->env->id, "chain",
+             "%s-%d: the group has gone on beyond offset %lld while this task slept; "
+             "dropping what is buffered",
+             part->chain.topic, part->chain.partition, (long long)part->chain.pos);
+    pst_part_drop(part);
+    part->reopen = true;
+}
+
+static bool may_pass(const pst_err *err)
+{
+    return err->retriable || err->unknown || err->code == PST_E_AUTH ||
+           err->code == PST_E_NOT_FOUND || err->code == PST_E_THROTTLED;
+}
+
+static void complain(pst_part *part, const char *what, const pst_err *why, int64_t now,
+                     int64_t wait_ms)
+{
+    if (part->complained_ms && now - part->complained_ms < COMPLAIN_MS)
+        return;
+    part->complained_ms = now;
+    pst_logf(part->objects->env->log, PST_LOG_WARN, part->objects->env->id, "store",
+             "%s-%d: %s fails: %s; trying again in %lld ms, nothing is dropped",
+             part->chain.topic, part->chain.partition, what, why->text,
+             (long long)wait_ms);
+}
+
+pst_rc pst_part_back_off(pst_part *part, const char *what, const pst_err *why,
+                         pst_err *err)
+{
+    pst_objects *objects = part->objects;
+    int64_t now = now_ms(objects), limit = objects->connector->errors_retry_timeout_ms;
+    if (!part->failing_since_ms)
+        part->failing_since_ms = now;
+    bool give_up =
+        objects->env->until_end && limit >= 0 && now - part->failing_since_ms >= limit;
+    if (!may_pass(why) || give_up || why->code == PST_E_STOPPED) {
+        if (err && err->code == PST_OK)
+            *err = *why;
+        pst_err_context(err, "%s-%d: %s", part->chain.topic, part->chain.partition, what);
+        return why->code;
+    }
+    bool slow = why->code == PST_E_AUTH || why->code == PST_E_NOT_FOUND;
+    int64_t base = slow ? SLOW_RETRY_MS : objects->retry_backoff_ms;
+    int64_t wait = pst_backoff_ms(&objects->seed, base, RETRY_CAP_MS, part->attempts++);
+    if (why->after_ms > wait)
+        wait = why->after_ms < 60000 ? why->after_ms : 60000;
+    part->retry_at_ms = now + wait;
+    complain(part, what, why, now, wait);
+    return PST_OK;
+}
+
+static void recovered(pst_part *part)
+{
+    if (part->complained_ms)
+        pst_logf(part->objects->env->log, PST_LOG_INFO, part->objects->env->id, "store",
+                 "%s-%d: the store works again", part->chain.topic,
+                 part->chain.partition);
+    part->attempts = 0;
+    part->failing_since_ms = part->complained_ms = part->retry_at_ms = 0;
+}
+
+static pst_rc handle(pst_part *part, pst_err *err)
+{
+    if (part->job_rc != PST_OK)
+        return pst_part_back_off(part, "landing an object", &part->job_err, err);
+    recovered(part);
+    if (part->outcome == PST_PASSED) {
+        passed(part);
+        return PST_OK;
+    }
+    if (part->outcome == PST_APPENDED || part->chain.pos == part->line->window.next) {
+        landed(part);
+        return PST_OK;
+    }
+    return adopted(part, err);
+}
+
+pst_rc pst_objects_reap(pst_objects *objects, pst_err *err)
+{
+    pthread_mutex_lock(&objects->done_lock);
+    pst_part *done = objects->done;
+    objects->done = NULL;
+    pthread_mutex_unlock(&objects->done_lock);
+    pst_rc rc = PST_OK;
+    while (done) {
+        pst_part *p = done;
+        done = p->done_next;
+        p->in_flight = false;
+        objects->n_in_flight--;
+        if (p->orphan)
+            pst_part_free(p);
+        else if (!p->opening && rc == PST_OK)
+            rc = handle(p, err);
+    }
+    return rc;
+}

@@ -1,0 +1,321 @@
+/*
+ * settings.c - the settings tables of the runtime: what every connector has, when a sink
+ * closes a window, and where its objects lie.
+ */
+#include "runtime/objects.h"
+#include "runtime/worker.h"
+
+#include <string.h>
+
+/* ---- every connector ---- */
+
+static pst_rc check_name(const char *value, pst_err *err)
+{
+    size_t n = strlen(value);
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)value[i] < 0x21 || (unsigned char)value[i] > 0x7e ||
+            value[i] == '/')
+            return pst_fail(err, PST_E_CONFIG,
+                            "must be printable ASCII without blanks and slashes");
+    if (n == 0 || n > 200)
+        return pst_fail(err, PST_E_CONFIG, "must have 1 to 200 characters");
+    return PST_OK;
+}
+
+static const char *const tolerances[] = {"none", "all", NULL};
+
+#define AT(member) offsetof(pst_connector_conf, member)
+
+static const pst_setting connector_rows[] = {
+    {.name = "name",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_REQUIRED,
+     .offset = AT(name),
+     .check = check_name,
+     .importance = PST_CONF_HIGH,
+     .doc = "The connector's name, unique in the worker. A sink's consumer group is "
+            "connect-<name>; daemons that share a name share its work."},
+    {.name = "connector.class",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_REQUIRED,
+     .offset = AT(connector_class),
+     .importance = PST_CONF_HIGH,
+     .doc = "RandomUserSource or S3CsvSink."},
+    {.name = "tasks.max",
+     .type = PST_CONF_INT,
+     .offset = AT(tasks_max),
+     .def = "1",
+     .min = 1,
+     .max = 64,
+     .importance = PST_CONF_MEDIUM,
+     .doc =
+         "How many tasks (threads) share the connector's work; each is a member of the "
+         "consumer group of its own."},
+    {.name = "errors.tolerance",
+     .type = PST_CONF_ENUM,
+     .offset = AT(errors_tolerance),
+     .def = "none",
+     .choices = tolerances,
+     .importance = PST_CONF_MEDIUM,
+     .doc = "What to do with a record that cannot become a row: none = land what came "
+            "before it and fail; all = count it and go on."},
+    {.name = "errors.log.enable",
+     .type = PST_CONF_BOOL,
+     .offset = AT(errors_log_enable),
+     .def = "false",
+     .importance = PST_CONF_LOW,
+     .doc = "Log each record that errors.tolerance=all skips, with its topic, partition "
+            "and offset."},
+    {.name = "errors.retry.timeout",
+     .type = PST_CONF_MS,
+     .offset = AT(errors_retry_timeout_ms),
+     .def = "60000",
+     .min = -1,
+     .max = INT64_MAX,
+     .importance = PST_CONF_LOW,
+     .doc =
+         "How long a run that is to end (--until-end, an operator) tries again before it "
+         "fails; -1 = for ever. A daemon's sink always tries again: it pauses and "
+         "nothing is dropped."},
+    {.name = "errors.retry.delay.max.ms",
+     .type = PST_CONF_MS,
+     .offset = AT(errors_retry_delay_max_ms),
+     .def = "10000",
+     .min = 100,
+     .max = 3600000,
+     .importance = PST_CONF_LOW,
+     .doc = "Longest wait between two tries."},
+    {.name = "errors.deadletterqueue.topic.name",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_LATER,
+     .doc = "Where records that cannot become rows go."},
+    {.name = "errors.deadletterqueue.context.headers.enable",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_LATER,
+     .doc = "Adds Connect's __connect.errors.* headers to dead letters."},
+    {.name = "transforms",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_LATER,
+     .doc = "Aliases of the transformations to apply."},
+};
+
+const pst_conf_section pst_connector_section = {
+    .title = "The connector",
+    .rows = connector_rows,
+    .n_rows = sizeof connector_rows / sizeof *connector_rows,
+};
+
+/* ---- when a window is closed ---- */
+
+#undef AT
+#define AT(member) offsetof(pst_objects_conf, member)
+
+static const pst_setting when_rows[] = {
+    {.name = "rotate.schedule.interval.ms",
+     .type = PST_CONF_MS,
+     .offset = AT(rotate_schedule_ms),
+     .def = "10000",
+     .min = 100,
+     .max = 86400000,
+     .importance = PST_CONF_HIGH,
+     .doc = "An object at least so often, by the wall clock, aligned to it. The timer is "
+            "its own: it fires when no new records come, too."},
+    {.name = "flush.size",
+     .type = PST_CONF_LONG,
+     .offset = AT(flush_size),
+     .def = "0",
+     .min = 0,
+     .max = INT64_MAX,
+     .importance = PST_CONF_HIGH,
+     .doc = "Close a window when it has so many records; 0 = no such limit."},
+    {.name = "flush.bytes",
+     .type = PST_CONF_SIZE,
+     .offset = AT(flush_bytes),
+     .def = "0",
+     .min = 0,
+     .max = INT64_MAX,
+     .importance = PST_CONF_MEDIUM,
+     .doc = "Close a window when it has so many encoded bytes; 0 = no such limit. "
+            "buffer.memory closes windows early in any case."},
+    {.name = "rotate.interval.ms",
+     .type = PST_CONF_MS,
+     .flags = PST_CONF_LATER,
+     .doc = "Close a window by the records' own time."},
+};
+
+const pst_conf_section pst_objects_when_section = {
+    .title = "When: an object is closed by time, count or size, whichever is first",
+    .rows = when_rows,
+    .n_rows = sizeof when_rows / sizeof *when_rows,
+};
+
+/* ---- where objects lie ---- */
+
+static const char *const layouts[] = {"DefaultPartitioner", "FlatPartitioner", NULL};
+
+static pst_rc check_dir(const char *value, pst_err *err)
+{
+    size_t n = strlen(value);
+    if (n > 400)
+        return pst_fail(err, PST_E_CONFIG, "must not be longer than 400 bytes");
+    if (n && (value[0] == '/' || value[n - 1] == '/'))
+        return pst_fail(err, PST_E_CONFIG, "must not begin or end with a slash");
+    if (strstr(value, "//") || strstr(value, ".."))
+        return pst_fail(err, PST_E_CONFIG, "must not contain // or ..");
+    return PST_OK;
+}
+
+static const pst_setting where_rows[] = {
+    {.name = "topics.dir",
+     .type = PST_CONF_STRING,
+     .offset = AT(topics_dir),
+     .def = "topics",
+     .check = check_dir,
+     .importance = PST_CONF_HIGH,
+     .doc =
+         "The prefix of all keys in the bucket. One connector a prefix: two that share "
+         "one are refused."},
+    {.name = "partitioner.class",
+     .type = PST_CONF_ENUM,
+     .offset = AT(layout),
+     .def = "DefaultPartitioner",
+     .choices = layouts,
+     .importance = PST_CONF_MEDIUM,
+     .doc =
+         "DefaultPartitioner: "
+         "<topics.dir>/<topic>/partition=<P>/<topic>+<P>+<start>.csv. "
+         "FlatPartitioner: <topics.dir>/<topic>+<P>+<start>.csv. It is pinned when the "
+         "chain begins."},
+    {.name = "failOnDataLoss",
+     .type = PST_CONF_BOOL,
+     .offset = AT(fail_on_data_loss),
+     .def = "true",
+     .importance = PST_CONF_MEDIUM,
+     .doc = "Offsets that expired from the topic before they were read: true = the task "
+            "stops and says which, false = it counts them and goes on."},
+    {.name = "chain.take.over.from",
+     .type = PST_CONF_STRING,
+     .offset = AT(take_over_from),
+     .check = check_name,
+     .importance = PST_CONF_LOW,
+     .doc = "The old name of a renamed connector: its chain may be gone on with. The old "
+            "connector must not run any more."},
+    {.name = "path.format",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_LATER,
+     .doc = "Path pattern of time-based partitioners."},
+    {.name = "partition.duration.ms",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_LATER,
+     .doc = "Duration of a time partition."},
+    {.name = "partition.field.name",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_LATER,
+     .doc = "Fields of the FieldPartitioner."},
+    {.name = "timestamp.extractor",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_LATER,
+     .doc = "Wallclock, Record or RecordField."},
+    {.name = "timestamp.field",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_LATER,
+     .doc = "The field of timestamp.extractor=RecordField."},
+    {.name = "timezone",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_LATER,
+     .doc = "Time zone of time-based partitioners."},
+};
+
+const pst_conf_section pst_objects_where_section = {
+    .title = "Where: names of objects",
+    .rows = where_rows,
+    .n_rows = sizeof where_rows / sizeof *where_rows,
+};
+
+/* ---- the worker ---- */
+
+#undef AT
+#define AT(member) offsetof(pst_worker_conf, member)
+
+static const char *const log_levels[] = {"off",   "error", "warn", "info",
+                                         "debug", "trace", NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
+
+static const pst_setting worker_rows[] = {
+    {.name = "bootstrap.servers",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_REQUIRED,
+     .offset = AT(bootstrap_servers),
+     .importance = PST_CONF_HIGH,
+     .doc = "Kafka brokers to begin with, host:port, separated by commas."},
+    {.name = "buffer.memory",
+     .type = PST_CONF_SIZE,
+     .offset = AT(buffer_memory),
+     .def = "64m",
+     .min = 8 * 1024 * 1024,
+     .max = (int64_t)1 << 40,
+     .importance = PST_CONF_MEDIUM,
+     .doc = "The process's ceiling for records and encoded bytes, librdkafka's queues "
+            "counted in. Past it windows are closed early, largest first, and reading "
+            "waits."},
+    {.name = "startup.timeout.ms",
+     .type = PST_CONF_MS,
+     .offset = AT(startup_timeout_ms),
+     .def = "60000",
+     .min = 100,
+     .max = 86400000,
+     .importance = PST_CONF_LOW,
+     .doc = "How long to wait at the start for Kafka and the store; then exit with "
+            "status 3."},
+    {.name = "shutdown.timeout.ms",
+     .type = PST_CONF_MS,
+     .offset = AT(shutdown_timeout_ms),
+     .def = "30000",
+     .min = 100,
+     .max = 86400000,
+     .importance = PST_CONF_LOW,
+     .doc =
+         "How long a stop may take to land what is buffered; the rest stays in Kafka."},
+    {.name = "log.level",
+     .type = PST_CONF_ENUM,
+     .offset = AT(log_level),
+     .def = "info",
+     .choices = log_levels,
+     .importance = PST_CONF_LOW,
+     .doc = "Lines of this level and above are written."},
+    {.name = "log.format",
+     .type = PST_CONF_ENUM,
+     .offset = AT(log_format),
+     .def = "text",
+     .choices = log_formats,
+     .importance = PST_CONF_LOW,
+     .doc = "One line an event, as text or as JSON."},
+    {.name = "listeners",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_LATER,
+     .doc = "Addresses of the REST interface."},
+    {.name = "offset.storage.topic",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_LATER,
+     .doc = "Where sources keep their offsets."},
+};
+
+static const pst_conf_section worker_section = {
+    .title = "The worker",
+    .rows = worker_rows,
+    .n_rows = sizeof worker_rows / sizeof *worker_rows,
+};
+
+static const pst_conf_part worker_parts[] = {{&worker_section, 0}};
+
+const pst_conf_spec pst_worker_spec = {
+    .name = "worker",
+    .doc =
+        "The process: Kafka, memory, logs. librdkafka's own settings are passed through "
+        "by their names (security.protocol, sasl.*, ssl.*), or as consumer.* and "
+        "producer.*.",
+    .parts = worker_parts,
+    .n_parts = 1,
+    .size = sizeof(pst_worker_conf),
+    .other = pst_kafka_check_property,
+};

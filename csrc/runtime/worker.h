@@ -1,0 +1,80 @@
+/*
+ * worker.h - what a process runs: connectors, each as one or more tasks in threads. The
+ * daemon, `penstock.run()` and the operators are thin shells around it.
+ */
+#ifndef PST_RUNTIME_WORKER_H
+#define PST_RUNTIME_WORKER_H
+
+#include "runtime/plugin.h"
+
+typedef struct pst_worker_conf {
+    char *bootstrap_servers;
+    int64_t buffer_memory;
+    int64_t startup_timeout_ms, shutdown_timeout_ms;
+    int log_level, log_format;
+} pst_worker_conf;
+
+extern const pst_conf_spec pst_worker_spec;
+
+typedef struct pst_worker pst_worker;
+
+typedef struct pst_worker_options {
+    const pst_props *worker;     /* borrowed for the worker's life */
+    const pst_props *connectors; /* n of them, likewise */
+    size_t n_connectors;
+    bool until_end; /* end when all sinks have read to what was the end */
+    pst_log *log;
+    const pst_clock *clock; /* NULL = the system's */
+} pst_worker_options;
+
+/* Parses and checks all settings; every problem goes to the report. Starts nothing. */
+pst_rc pst_worker_new(pst_worker **out, const pst_worker_options *options,
+                      pst_conf_report *report) PST_MUST;
+void pst_worker_free(pst_worker *worker); /* stopped and waited for, if it was started */
+const pst_worker_conf *pst_worker_settings(const pst_worker *worker);
+
+/* Starts all tasks. */
+pst_rc pst_worker_start(pst_worker *worker, pst_err *err) PST_MUST;
+/* Any thread: ends the tasks in good order (land, commit, leave). */
+void pst_worker_stop(pst_worker *worker);
+/* Any thread: ends the tasks at once; what is buffered stays in Kafka. */
+void pst_worker_abort(pst_worker *worker);
+/* Waits up to ms; true when all tasks have ended. */
+bool pst_worker_wait(pst_worker *worker, int64_t ms);
+
+typedef enum pst_task_state {
+    PST_TASK_STARTING,
+    PST_TASK_RUNNING,
+    PST_TASK_DONE,
+    PST_TASK_FAILED,
+} pst_task_state;
+
+enum { PST_TASK_OFFSETS_MAX = 1024 };
+
+typedef struct pst_task_offset {
+    char topic[250];
+    int32_t partition;
+    int64_t first, next; /* sinks: committed [first, next); sources: produced likewise */
+} pst_task_offset;
+
+typedef struct pst_task_status {
+    const char *connector, *class_name, *type, *id;
+    pst_task_state state;
+    pst_err err;      /* why it failed */
+    bool unreachable; /* Kafka or the store could not be reached at the start */
+    int64_t records;  /* read from, or acknowledged by, Kafka */
+    int64_t rows, objects, bytes, skipped, errors, adopted;
+    int64_t undelivered;
+    double seconds;
+    char last_object[1200];
+    const pst_task_offset *offsets; /* of an ended task; else NULL */
+    size_t n_offsets;
+} pst_task_status;
+
+size_t pst_worker_tasks(const pst_worker *worker);
+/* A copy of what task i (0-based) says now; strings live as long as the worker. */
+void pst_worker_task(const pst_worker *worker, size_t i, pst_task_status *out);
+/* 0 all done, 1 a task failed, 3 Kafka or the store could not be reached at the start. */
+int pst_worker_exit_status(const pst_worker *worker);
+
+#endif
