@@ -4,8 +4,9 @@
  * A component describes its settings as rows (pst_setting) that fill fields of its own
  * struct by offset. Rows of several components are put together as sections of one spec:
  * the sink is "connector + sink runtime + JSON + CSV + store". A setting exists only as a
- * row: no second default in code, no strcmp on names. Nothing stops at the first error: all
- * go into a pst_conf_report with file and line, and an unknown key names its nearest known.
+ * row: no second default in code, no strcmp on names. Nothing stops at the first error:
+ * all go into a pst_conf_report with file and line, and an unknown key names its nearest
+ * known.
  *
  * Properties are Java's .properties format: comments (# and !), `\` continuation, escapes
  * (\t \n \r \f \\ \: \= \uXXXX), key/value separated by = : or blanks. ${env:NAME} and
@@ -23,8 +24,8 @@
 
 typedef struct pst_prop {
     char *key, *value;
-    char *file; /* as the user named it; "(command line)", "(python)" … */
-    int line;   /* 1-based; 0 = not from a file */
+    char *file;         /* as the user named it; "(command line)", "(python)" … */
+    int line;           /* 1-based; 0 = not from a file */
     bool secret_source; /* the value came through ${…}: never shown */
     bool broken;        /* given, but its value is wrong; the report has told why */
 } pst_prop;
@@ -44,7 +45,8 @@ void pst_props_done(pst_props *props);
    a key given twice is a warning, the last one counts (as in Java). Resolves ${…}. */
 pst_rc pst_props_parse(pst_props *props, pst_sv text, const char *file,
                        pst_conf_report *report) PST_MUST;
-pst_rc pst_props_load(pst_props *props, const char *path, pst_conf_report *report) PST_MUST;
+pst_rc pst_props_load(pst_props *props, const char *path,
+                      pst_conf_report *report) PST_MUST;
 /* Adds or replaces one; resolves ${…} too. */
 pst_rc pst_props_set(pst_props *props, const char *key, const char *value,
                      const char *source, pst_conf_report *report) PST_MUST;
@@ -76,23 +78,24 @@ void pst_conf_error(pst_conf_report *report, const pst_prop *where, const char *
                     const char *fmt, ...) PST_PRINTF(4, 5);
 void pst_conf_warning(pst_conf_report *report, const pst_prop *where, const char *key,
                       const char *fmt, ...) PST_PRINTF(4, 5);
-/* "file:line: key: text", one line each, sorted by file and line; warnings say so. The key
-   is left out where the text names it. */
+/* "file:line: key: text", one line each, sorted by file and line; warnings say so. The
+   key is left out where the text names it. */
 pst_rc pst_conf_report_print(const pst_conf_report *report, pst_buf *out) PST_MUST;
 
 /* ---- tables ---- */
 
 typedef enum pst_conf_type {
-    PST_CONF_STRING,   /* char *, owned; NULL when unset and no default */
-    PST_CONF_BOOL,     /* bool: true | false */
-    PST_CONF_INT,      /* int */
-    PST_CONF_LONG,     /* int64_t */
-    PST_CONF_DOUBLE,   /* double */
-    PST_CONF_ENUM,     /* int: index into choices (any case accepted) */
-    PST_CONF_LIST,     /* pst_conf_list: comma-separated, blanks trimmed, empty ones dropped */
-    PST_CONF_SIZE,     /* int64_t bytes: 67108864, 64m, 64MiB, 1g, 512k */
-    PST_CONF_MS,       /* int64_t ms: plain number, or 10s, 5m, 250ms, 1h */
-    PST_CONF_REGEX,    /* char *: a POSIX extended regular expression, compiled as a check */
+    PST_CONF_STRING, /* char *, owned; NULL when unset and no default */
+    PST_CONF_BOOL,   /* bool: true | false */
+    PST_CONF_INT,    /* int */
+    PST_CONF_LONG,   /* int64_t */
+    PST_CONF_DOUBLE, /* double */
+    PST_CONF_ENUM,   /* int: index into choices (any case accepted) */
+    PST_CONF_LIST,   /* pst_conf_list: comma-separated, blanks trimmed, empty ones dropped
+                      */
+    PST_CONF_SIZE,   /* int64_t bytes: 67108864, 64m, 64MiB, 1g, 512k */
+    PST_CONF_MS,     /* int64_t ms: plain number, or 10s, 5m, 250ms, 1h */
+    PST_CONF_REGEX, /* char *: a POSIX extended regular expression, compiled as a check */
 } pst_conf_type;
 
 typedef struct pst_conf_list {
@@ -102,13 +105,18 @@ typedef struct pst_conf_list {
 
 enum {
     PST_CONF_REQUIRED = 1,
-    PST_CONF_SECRET = 2,  /* masked everywhere */
-    PST_CONF_HIDDEN = 4,  /* works, but not in --help and docs */
-    PST_CONF_RAW = 8,     /* value taken as it is: no trimming (csv.sep=" ") */
-    PST_CONF_LATER = 16,  /* known name, not built yet: setting it is an error that says so */
+    PST_CONF_SECRET = 2, /* masked everywhere */
+    PST_CONF_HIDDEN = 4, /* works, but not in --help and docs */
+    PST_CONF_RAW = 8,    /* value taken as it is: no trimming (csv.sep=" ") */
+    PST_CONF_LATER =
+        16, /* known name, not built yet: setting it is an error that says so */
 };
 
-typedef enum pst_conf_importance { PST_CONF_HIGH, PST_CONF_MEDIUM, PST_CONF_LOW } pst_conf_importance;
+typedef enum pst_conf_importance {
+    PST_CONF_HIGH,
+    PST_CONF_MEDIUM,
+    PST_CONF_LOW
+} pst_conf_importance;
 
 typedef struct pst_setting pst_setting;
 /* Checks one value as given; fills err->text with what is wrong and what to do. */
@@ -124,7 +132,7 @@ struct pst_setting {
     const char *const *choices; /* ENUM: NULL-terminated */
     pst_conf_check check;       /* may be NULL */
     pst_conf_importance importance;
-    const char *doc;            /* a sentence or two; units named */
+    const char *doc; /* a sentence or two; units named */
 };
 
 typedef struct pst_conf_section {
@@ -145,25 +153,27 @@ typedef struct pst_conf_spec {
     size_t n_parts;
     size_t size; /* of the whole struct */
     /* Keys that no row names: PST_OK = accepted and kept in the props for the caller
-       (librdkafka's), PST_E_NOT_FOUND = unknown, PST_E_CONFIG = known but wrong. May be NULL.
-       The key comes as given (consumer.override.… too). err->text is what the user reads; an
-       unknown key without one is told with the nearest name of the table. */
+       (librdkafka's), PST_E_NOT_FOUND = unknown, PST_E_CONFIG = known but wrong. May be
+       NULL. The key comes as given (consumer.override.… too). err->text is what the user
+       reads; an unknown key without one is told with the nearest name of the table. */
     pst_rc (*other)(const char *key, const char *value, pst_err *err);
-    /* Checks across fields, after all rows; may be NULL. It runs after errors too, so that
-       all are told at once: a field whose value was wrong has its default, and one that is
-       required but missing is NULL or 0. */
+    /* Checks across fields, after all rows; may be NULL. It runs after errors too, so
+       that all are told at once: a field whose value was wrong has its default, and one
+       that is required but missing is NULL or 0. */
     void (*check)(const void *conf, const pst_props *props, pst_conf_report *report);
 } pst_conf_spec;
 
-/* Fills the (zeroed) struct at conf with defaults and the props' values. Every problem goes
-   to the report; PST_OK only if that has no error, earlier ones (of parsing) counted in. conf may be half filled on failure;
-   pst_conf_done() frees what it owns either way. */
+/* Fills the (zeroed) struct at conf with defaults and the props' values. Every problem
+   goes to the report; PST_OK only if that has no error, earlier ones (of parsing) counted
+   in. conf may be half filled on failure; pst_conf_done() frees what it owns either way.
+ */
 pst_rc pst_conf_apply(const pst_conf_spec *spec, const pst_props *props, void *conf,
                       pst_conf_report *report) PST_MUST;
 void pst_conf_done(const pst_conf_spec *spec, void *conf);
-const pst_setting *pst_conf_find(const pst_conf_spec *spec, const char *key); /* or NULL */
-/* Is this key's value to be masked? By row, by name (password, secret, token, key of sasl./
-   ssl.…) or because it came through ${…}. */
+const pst_setting *pst_conf_find(const pst_conf_spec *spec,
+                                 const char *key); /* or NULL */
+/* Is this key's value to be masked? By row, by name (password, secret, token, key of
+   sasl./ ssl.…) or because it came through ${…}. */
 bool pst_conf_is_secret(const pst_conf_spec *spec, const pst_prop *prop);
 
 /* Text of all kinds out of the table. */
@@ -171,9 +181,11 @@ pst_rc pst_conf_help(const pst_conf_spec *spec, pst_buf *out) PST_MUST;     /* -
 pst_rc pst_conf_markdown(const pst_conf_spec *spec, pst_buf *out) PST_MUST; /* docs */
 /* key=value in table order with defaults filled in, secrets as "****" (--print-config): a
    .properties file that reads back as the same settings, but for the secrets. */
-pst_rc pst_conf_print(const pst_conf_spec *spec, const pst_props *props, pst_buf *out) PST_MUST;
+pst_rc pst_conf_print(const pst_conf_spec *spec, const pst_props *props,
+                      pst_buf *out) PST_MUST;
 /* Kafka Connect's answer to PUT /connector-plugins/{class}/config/validate: definitions,
-   values (secret ones as "[hidden]"), and the report's errors at the names they are about. */
+   values (secret ones as "[hidden]"), and the report's errors at the names they are
+   about. */
 pst_rc pst_conf_json(const pst_conf_spec *spec, const pst_props *props,
                      const pst_conf_report *report, pst_buf *out) PST_MUST;
 

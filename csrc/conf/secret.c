@@ -52,12 +52,15 @@ bool pst_conf_is_secret(const pst_conf_spec *spec, const pst_prop *prop)
    of the word, since passwords are often written without the escapes they need. */
 static pst_sv url_userinfo(const char *s)
 {
-    const char *from = strstr(s, "://");
-    if (!from)
-        return (pst_sv){NULL, 0};
-    from += 3;
-    const char *at = memrchr(from, '@', strcspn(from, " \t\r\n"));
-    return at ? (pst_sv){from, (size_t)(at - from)} : url_userinfo(from);
+    while ((s = strstr(s, "://"))) {
+        s += 3;
+        size_t word = strcspn(s, " \t\r\n");
+        const char *at = memrchr(s, '@', word);
+        if (at)
+            return (pst_sv){s, (size_t)(at - s)};
+        s += word;
+    }
+    return (pst_sv){NULL, 0};
 }
 
 /* Text into a fixed buffer; `need` counts what there was no room for, too. */

@@ -156,7 +156,9 @@ static void apply_row(const apply_job *job, const pst_setting *row, void *field)
 
 static void tell_unknown(const apply_job *job, const pst_prop *prop)
 {
-    const char *nearest = pst_conf_nearest(job->spec, prop->key);
+    /* Past its ceiling the report only counts: no time is spent on names for it. */
+    bool kept = job->report->n < PST_CONF_REPORT_MAX;
+    const char *nearest = kept ? pst_conf_nearest(job->spec, prop->key) : NULL;
     if (nearest)
         pst_conf_error(job->report, prop, NULL,
                        "unknown setting \"%s\"; did you mean \"%s\"?", prop->key,
