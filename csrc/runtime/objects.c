@@ -26,7 +26,7 @@ static void init_chain_conf(pst_objects *objects, const pst_objects_options *opt
         .group = env->group,
         .take_over_from = objects->take_over_group,
         .cluster = env->cluster,
-        .reset = (pst_reset)conf->reset,
+        .reset = env->reset_latest ? PST_RESET_LATEST : PST_RESET_EARLIEST,
         .fail_on_data_loss = conf->fail_on_data_loss,
         .conditional = options->conditional,
         .session_timeout_ms = env->session_timeout_ms,

@@ -25,7 +25,6 @@ typedef struct pst_objects_conf {
     int64_t rotate_schedule_ms;
     bool fail_on_data_loss;
     char *take_over_from; /* a connector's name */
-    int reset;            /* enum pst_reset: consumer.auto.offset.reset */
 } pst_objects_conf;
 
 extern const pst_conf_section pst_objects_when_section, pst_objects_where_section;

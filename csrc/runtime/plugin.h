@@ -43,7 +43,8 @@ typedef struct pst_task_env {
     const char *cluster; /* sinks: Kafka's cluster id */
     const char *group;   /* sinks: the consumer group */
     int session_timeout_ms;
-    bool until_end; /* stop at the offsets that were the end when assigned */
+    bool until_end;    /* stop at the offsets that were the end when assigned */
+    bool reset_latest; /* consumer.auto.offset.reset=latest: where a new chain begins */
     int64_t startup_timeout_ms;
     pst_log *log;
     const pst_props *worker; /* the worker's properties */

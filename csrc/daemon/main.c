@@ -1,0 +1,258 @@
+/*
+ * main.c - penstockd: files and signals around a worker. It is the only part of the
+ * core's world that prints and exits.
+ */
+#include "base/mem.h"
+#include "daemon/options.h"
+#include "runtime/worker.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum { EXIT_CONFIG = 2, HELP_MAX = 1024 * 1024, TURN_MS = 200, ABORT_GRACE_MS = 3000 };
+
+typedef struct daemon_files {
+    pst_props worker;
+    pst_props *connectors;
+    size_t n;
+} daemon_files;
+
+/* ---- printing ---- */
+
+static const pst_conf_spec *spec_of(const char *topic)
+{
+    if (strcmp(topic, "worker") == 0)
+        return &pst_worker_spec;
+    const pst_connector *connector = pst_connector_find(topic);
+    return connector ? connector->spec : NULL;
+}
+
+static int print_buf(pst_buf *buf, pst_rc rc, FILE *to)
+{
+    const char *text = rc == PST_OK ? pst_buf_cstr(buf) : NULL;
+    if (text)
+        fputs(text, to);
+    else
+        fputs("penstockd: out of memory\n", stderr);
+    pst_buf_done(buf);
+    return text ? 0 : 1;
+}
+
+static int help(const pst_daemon_options *options)
+{
+    if (!options->topic) {
+        fputs(pst_daemon_usage, stdout);
+        return 0;
+    }
+    const pst_conf_spec *spec = spec_of(options->topic);
+    if (!spec) {
+        fprintf(stderr,
+                "penstockd: no settings are called %s; there are worker, "
+                "S3CsvSink, RandomUserSource\n",
+                options->topic);
+        return EXIT_CONFIG;
+    }
+    pst_buf out;
+    pst_buf_init(&out, HELP_MAX);
+    pst_rc rc = options->mode == PST_DAEMON_HELP ? pst_conf_help(spec, &out)
+                                                 : pst_conf_markdown(spec, &out);
+    return print_buf(&out, rc, stdout);
+}
+
+/* The whole settings reference, for docs/CONFIGURATION.md. */
+static int markdown(const pst_daemon_options *options)
+{
+    if (options->topic)
+        return help(options);
+    pst_buf out;
+    pst_buf_init(&out, HELP_MAX);
+    pst_rc rc = pst_buf_adds(&out, "# Settings\n\nGenerated from the settings tables by "
+                                   "`make docs`; do not edit.\n\n");
+    if (rc == PST_OK)
+        rc = pst_conf_markdown(&pst_worker_spec, &out);
+    for (size_t i = 0; rc == PST_OK && i < pst_connectors_n; i++)
+        rc = pst_conf_markdown(pst_connectors[i]->spec, &out);
+    return print_buf(&out, rc, stdout);
+}
+
+static int report_status(const pst_conf_report *report)
+{
+    if (report->n) {
+        pst_buf out;
+        pst_buf_init(&out, HELP_MAX);
+        print_buf(&out, pst_conf_report_print(report, &out), stderr);
+    }
+    if (report->errors)
+        fprintf(stderr, "penstockd: %zu error%s in the settings\n", report->errors,
+                report->errors == 1 ? "" : "s");
+    return report->errors || report->nomem ? EXIT_CONFIG : 0;
+}
+
+static int print_config(const daemon_files *files)
+{
+    int status = 0;
+    for (size_t i = 0; status == 0 && i <= files->n; i++) {
+        const pst_props *props = i ? &files->connectors[i - 1] : &files->worker;
+        const char *class = i ? pst_props_get(props, "connector.class") : "worker";
+        pst_buf out;
+        pst_buf_init(&out, HELP_MAX);
+        pst_rc rc = pst_buf_addf(&out, "# %s\n", class);
+        if (rc == PST_OK)
+            rc = pst_conf_print(spec_of(class), props, &out);
+        status = print_buf(&out, rc, stdout);
+    }
+    return status;
+}
+
+/* ---- files ---- */
+
+static pst_rc load_files(daemon_files *files, const pst_daemon_options *options,
+                         pst_conf_report *report)
+{
+    files->connectors = pst_calloc((size_t)options->n_files, sizeof *files->connectors);
+    pst_props_init(&files->worker);
+    if (!files->connectors)
+        return PST_E_NOMEM;
+    pst_rc rc = pst_props_load(&files->worker, options->files[0], report);
+    for (int i = 1; i < options->n_files; i++) {
+        pst_props *props = &files->connectors[files->n++];
+        pst_props_init(props);
+        pst_rc one = pst_props_load(props, options->files[i], report);
+        if (rc == PST_OK)
+            rc = one;
+    }
+    return rc;
+}
+
+static void free_files(daemon_files *files)
+{
+    pst_props_done(&files->worker);
+    for (size_t i = 0; i < files->n; i++)
+        pst_props_done(&files->connectors[i]);
+    pst_free(files->connectors);
+}
+
+/* ---- running ---- */
+
+static const int handled[] = {SIGTERM, SIGINT, SIGHUP};
+
+static sigset_t block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
+        sigaddset(&set, handled[i]);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return set;
+}
+
+static void on_signal(pst_worker *worker, pst_log *log, int signo, int *stops)
+{
+    if (signo == SIGHUP) {
+        pst_logf(log, PST_LOG_INFO, NULL, "daemon",
+                 "HUP: settings are read at the start only; restart to change them");
+        return;
+    }
+    if (++*stops == 1) {
+        pst_logf(log, PST_LOG_INFO, NULL, "daemon", "stopping: landing what is buffered");
+        pst_worker_stop(worker);
+    } else {
+        pst_logf(log, PST_LOG_WARN, NULL, "daemon",
+                 "stopping at once: what is not landed stays in Kafka");
+        pst_worker_abort(worker);
+    }
+}
+
+static int serve(pst_worker *worker, pst_log *log, const sigset_t *signals)
+{
+    struct timespec turn = {0, TURN_MS * 1000000};
+    int stops = 0, aborted_turns = 0;
+    while (!pst_worker_wait(worker, 0)) {
+        int signo = sigtimedwait(signals, NULL, &turn);
+        if (signo > 0)
+            on_signal(worker, log, signo, &stops);
+        /* A wait inside librdkafka cannot be cut short; the promise to end can be kept.
+         */
+        if (stops > 1 && ++aborted_turns * TURN_MS > ABORT_GRACE_MS)
+            _Exit(1);
+    }
+    return pst_worker_exit_status(worker);
+}
+
+static int run(const pst_daemon_options *options, daemon_files *files,
+               pst_conf_report *report)
+{
+    pst_log *log = pst_log_new(pst_log_to_file, stderr);
+    pst_worker *worker = NULL;
+    pst_worker_options wanted = {.worker = &files->worker,
+                                 .connectors = files->connectors,
+                                 .n_connectors = files->n,
+                                 .until_end = options->until_end,
+                                 .log = log};
+    pst_rc rc = log ? pst_worker_new(&worker, &wanted, report) : PST_E_NOMEM;
+    int status = report_status(report);
+    if (rc != PST_OK)
+        status = status ? status : 1;
+    else if (options->mode == PST_DAEMON_CHECK)
+        puts("settings are correct");
+    else if (options->mode == PST_DAEMON_PRINT_CONFIG)
+        status = print_config(files);
+    else {
+        const pst_worker_conf *conf = pst_worker_settings(worker);
+        pst_log_set(log, (pst_log_level)conf->log_level,
+                    (pst_log_format)conf->log_format);
+        sigset_t signals = block_signals();
+        pst_err err = PST_ERR_INIT;
+        pst_logf(log, PST_LOG_INFO, NULL, "daemon", "penstockd %s", PST_VERSION);
+        if (pst_worker_start(worker, &err) != PST_OK)
+            pst_logf(log, PST_LOG_ERROR, NULL, "daemon", "%s", err.text);
+        status = serve(worker, log, &signals);
+        if (err.code != PST_OK)
+            status = 1;
+    }
+    pst_worker_free(worker);
+    pst_log_free(log);
+    return status;
+}
+
+/* Secrets live in memory: no core dumps. Few arenas: threads here hand memory over. */
+static void prepare_process(void)
+{
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    mallopt(M_ARENA_MAX, 2);
+}
+
+int main(int argc, char **argv)
+{
+    pst_daemon_options options;
+    pst_err err = PST_ERR_INIT;
+    prepare_process();
+    if (pst_daemon_options_parse(&options, argc, argv, &err) != PST_OK) {
+        fprintf(stderr, "penstockd: %s\n", err.text);
+        return EXIT_CONFIG;
+    }
+    if (options.mode == PST_DAEMON_HELP)
+        return help(&options);
+    if (options.mode == PST_DAEMON_MARKDOWN)
+        return markdown(&options);
+    if (options.mode == PST_DAEMON_VERSION) {
+        puts("penstockd " PST_VERSION);
+        return 0;
+    }
+    daemon_files files = {.n = 0};
+    pst_conf_report report;
+    pst_conf_report_init(&report);
+    /* Go on after errors in the files: the tables find the rest, all are told at once. */
+    (void)!load_files(&files, &options, &report);
+    int status = run(&options, &files, &report);
+    pst_conf_report_done(&report);
+    free_files(&files);
+    return status;
+}
