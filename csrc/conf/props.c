@@ -81,8 +81,6 @@ static pst_rc props_grow(pst_props *props)
 {
     if (props->n < props->cap)
         return PST_OK;
-    if (props->n >= PST_PROPS_MAX)
-        return PST_E_LIMIT;
     size_t cap = props->cap ? props->cap * 2 : 16;
     pst_prop *items = pst_realloc(props->items, cap, sizeof *items);
     if (!items)

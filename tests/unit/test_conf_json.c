@@ -73,22 +73,23 @@ static void names_types_and_values(void **state)
         "{\"name\":\"topics\",\"type\":\"LIST\",",
         "{\"name\":\"topics.regex\",\"type\":\"STRING\",",
         "{\"name\":\"flush.size\",\"type\":\"INT\",",
-        "{\"name\":\"rotate.schedule.interval.ms\",\"type\":\"LONG\",\"required\":false,"
-        "\"default_value\":\"10000\"",
+        ("{\"name\":\"rotate.schedule.interval.ms\",\"type\":\"LONG\",\"required\":false,"
+         "\"default_value\":\"10000\""),
         "{\"name\":\"rotate.schedule.interval.ms\",\"value\":\"5000\"",
         "{\"name\":\"users.per.second\",\"type\":\"DOUBLE\",",
         "{\"name\":\"users.per.second\",\"value\":\"2\"",
         "{\"name\":\"csv.sep\",\"value\":\" \"",
         "{\"name\":\"csv.dialect\",\"type\":\"STRING\",",
-        "{\"name\":\"csv.dialect\",\"value\":\"spark\",\"recommended_values\":[\"spark\","
-        "\"rfc4180\"]",
-        "{\"name\":\"s3.part.size\",\"type\":\"LONG\",\"required\":false,\"default_"
-        "value\":"
-        "\"26214400\",\"importance\":\"LOW\"",
+        ("{\"name\":\"csv.dialect\",\"value\":\"spark\",\"recommended_values\":["
+         "\"spark\","
+         "\"rfc4180\"]"),
+        ("{\"name\":\"s3.part.size\",\"type\":\"LONG\",\"required\":false,\"default_"
+         "value\":"
+         "\"26214400\",\"importance\":\"LOW\""),
         "{\"name\":\"s3.part.size\",\"value\":\"26214400\"",
-        "{\"name\":\"s3.path.style.access.enabled\",\"type\":\"BOOLEAN\",\"required\":"
-        "false,"
-        "\"default_value\":\"true\",\"importance\":\"MEDIUM\"",
+        ("{\"name\":\"s3.path.style.access.enabled\",\"type\":\"BOOLEAN\",\"required\":"
+         "false,"
+         "\"default_value\":\"true\",\"importance\":\"MEDIUM\""),
         "{\"name\":\"s3.path.style.access.enabled\",\"value\":\"true\"",
         "{\"name\":\"aws.secret.access.key\",\"type\":\"PASSWORD\",",
         "{\"name\":\"aws.secret.access.key\",\"value\":\"[hidden]\"",
@@ -146,6 +147,26 @@ static void puts_errors_where_they_belong(void **state)
     sample_done(&s);
 }
 
+static void hides_a_secret_default(void **state)
+{
+    (void)state;
+    static const pst_setting row = {.name = "a",
+                                    .type = PST_CONF_STRING,
+                                    .flags = PST_CONF_SECRET,
+                                    .def = "hunter2",
+                                    .doc = "A."};
+    const pst_conf_section section = {"T", &row, 1};
+    const pst_conf_part part = {&section, 0};
+    const pst_conf_spec spec = {.name = "X", .parts = &part, .n_parts = 1};
+    sample s;
+    sample_init(&s);
+    assert_int_equal(pst_conf_json(&spec, &s.props, &s.report, &s.text), PST_OK);
+    assert_contains(pst_buf_cstr(&s.text), "\"default_value\":null");
+    assert_contains(pst_buf_cstr(&s.text), "{\"name\":\"a\",\"value\":null");
+    assert_lacks(pst_buf_cstr(&s.text), "hunter2");
+    sample_done(&s);
+}
+
 static void keeps_to_the_ceiling_of_the_buffer(void **state)
 {
     (void)state;
@@ -186,6 +207,7 @@ int main(void)
         cmocka_unit_test(has_the_shape_of_connect),
         cmocka_unit_test(names_types_and_values),
         cmocka_unit_test(puts_errors_where_they_belong),
+        cmocka_unit_test(hides_a_secret_default),
         cmocka_unit_test(keeps_to_the_ceiling_of_the_buffer),
         cmocka_unit_test(survives_lack_of_memory),
     };

@@ -178,9 +178,7 @@ static void has_ceilings(void **state)
     sample_init(&s);
     char *value = malloc(8192);
     assert_non_null(value);
-    memset(value, 'x', 8192);
-    memcpy(value, "${env:", 6);
-    memcpy(value + 8190, "}", 2);
+    snprintf(value, 8192, "${env:%08000d}", 0);
     assert_int_equal(pst_props_set(&s.props, "k", value, "t", &s.report), PST_E_CONFIG);
     assert_contains(sample_report(&s), "t: k: a reference longer than 4096 bytes\n");
     free(value);

@@ -83,8 +83,8 @@ static void cuts_long_values_between_characters(void **state)
     snprintf(expected, sizeof expected, "\"%s\"", value);
     assert_string_equal(pst_conf_shown(buf, value, false), expected);
     value[0] = '\0';
-    for (int i = 0; i < 60; i++)
-        memcpy(value + 1 + 3 * i, "€", 4);
+    for (size_t i = 0; i < 60; i++)
+        snprintf(value + 1 + 3 * i, 4, "€");
     value[0] = 'x';
     pst_conf_shown(buf, value, false);
     size_t n = strlen(buf);
@@ -98,8 +98,8 @@ static void masks_before_it_cuts(void **state)
     (void)state;
     char buf[PST_CONF_SHOWN], value[400];
     for (size_t user = 1; user < 300; user++) {
-        memset(value, 'u', sizeof value);
-        memcpy(value, "http://", 7);
+        snprintf(value, sizeof value, "http://");
+        memset(value + 7, 'u', user);
         snprintf(value + 7 + user, sizeof value - 7 - user, ":hunter2@host");
         assert_string_equal(pst_conf_shown(buf, value, false), "\"http://****@host\"");
     }

@@ -140,6 +140,49 @@ static void required_is_not_empty(void **state)
     sample_done(&s);
 }
 
+static pst_rc no_memory(const char *value, pst_err *err)
+{
+    (void)value;
+    return pst_fail_nomem(err, "a test");
+}
+
+static pst_rc no_memory_either(const char *key, const char *value, pst_err *err)
+{
+    (void)key;
+    return no_memory(value, err);
+}
+
+/* A row with a one-sentence description, checks that run out of memory. */
+static void tells_lack_of_memory_in_checks(void **state)
+{
+    (void)state;
+    pst_setting row = {.name = "a",
+                       .type = PST_CONF_STRING,
+                       .flags = PST_CONF_REQUIRED,
+                       .check = no_memory,
+                       .doc = "One sentence."};
+    const pst_conf_section section = {"T", &row, 1};
+    const pst_conf_part part = {&section, 0};
+    pst_conf_spec spec = {.name = "X", .parts = &part, .n_parts = 1};
+    char *conf = NULL;
+    sample s;
+    sample_init(&s);
+    assert_int_equal(pst_conf_apply(&spec, &s.props, &conf, &s.report), PST_E_CONFIG);
+    assert_string_equal(sample_report(&s),
+                        "required setting \"a\" is missing; set it: One sentence\n");
+    assert_int_equal(sample_parse(&s, "a=1\n"), PST_OK);
+    assert_int_equal(pst_conf_apply(&spec, &s.props, &conf, &s.report), PST_E_NOMEM);
+    sample_done(&s);
+    sample_init(&s);
+    row.check = NULL;
+    spec.other = no_memory_either;
+    assert_int_equal(sample_parse(&s, "a=1\nb=2\n"), PST_OK);
+    assert_int_equal(pst_conf_apply(&spec, &s.props, &conf, &s.report), PST_E_NOMEM);
+    assert_true(s.report.nomem);
+    pst_conf_done(&spec, &conf);
+    sample_done(&s);
+}
+
 static void nothing_given_at_all(void **state)
 {
     (void)state;
@@ -316,6 +359,7 @@ int main(void)
         cmocka_unit_test(an_empty_value_is_a_value),
         cmocka_unit_test(tells_all_errors_at_once),
         cmocka_unit_test(required_is_not_empty),
+        cmocka_unit_test(tells_lack_of_memory_in_checks),
         cmocka_unit_test(nothing_given_at_all),
         cmocka_unit_test(a_broken_value_is_told_once),
         cmocka_unit_test(what_came_by_reference_is_masked),
