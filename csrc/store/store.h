@@ -48,8 +48,13 @@ typedef struct pst_store_conf {
 enum pst_store_client { PST_STORE_CURL, PST_STORE_LIBS3 };
 
 extern const pst_conf_section pst_store_section; /* rows for pst_store_conf */
+/* What no single row can see (a missing bucket, half a pair of keys); for a spec's check. */
+void pst_store_conf_check(const pst_store_conf *conf, const pst_props *props,
+                          pst_conf_report *report);
 
-/* User metadata: names lower-case ASCII without "x-amz-meta-", values ASCII. */
+/* User metadata: names of a-z, 0-9 and hyphens without "x-amz-meta-"; values are UTF-8 without
+   control characters. S3's headers carry ASCII: other bytes, % and blanks at the ends or in a
+   row are sent as %XX and come back as they were. S3 takes 2 KiB of them in all. */
 typedef struct pst_store_pair {
     char name[64];
     char value[PST_STORE_META_VALUE_MAX];
@@ -60,8 +65,9 @@ typedef struct pst_store_meta {
     size_t n;
 } pst_store_meta;
 
+/* PST_E_LIMIT if it does not fit, PST_E_INVALID for a name or value that can't be stored. */
 pst_rc pst_store_meta_add(pst_store_meta *meta, const char *name, const char *fmt, ...)
-    PST_PRINTF(3, 4) PST_MUST; /* PST_E_LIMIT if it does not fit */
+    PST_PRINTF(3, 4) PST_MUST;
 /* NULL if absent. */
 const char *pst_store_meta_get(const pst_store_meta *meta, const char *name);
 
@@ -76,7 +82,8 @@ typedef struct pst_store_put {
     const char *content_encoding; /* NULL = none */
     const pst_store_meta *meta;   /* NULL = none */
     bool create_only;             /* If-None-Match: * */
-    int64_t dated_ms;             /* wall clock for the signature (rule 9); 0 = now */
+    int64_t dated_ms;             /* wall clock for the signature (rule 9); 0 = now. After
+                                     RequestTimeTooSkewed only a new date is corrected. */
 } pst_store_put;
 
 typedef struct pst_store_info {
@@ -112,6 +119,7 @@ typedef struct pst_store_driver {
     pst_rc (*remove)(pst_store *store, const char *key, pst_err *err);
     /* Where a person finds a key: "s3://bucket/key", "file:///dir/key". */
     void (*describe)(const pst_store *store, const char *key, char *out, size_t size);
+    uint64_t (*requests)(const pst_store *store, const char *method); /* may be NULL */
     bool links; /* chain objects are committed, and must be listed, by their link key */
 } pst_store_driver;
 
@@ -133,5 +141,7 @@ typedef struct pst_store_abilities {
 } pst_store_abilities;
 pst_rc pst_store_probe(pst_store *store, const char *topics_dir, pst_store_abilities *out,
                        pst_err *err) PST_MUST;
+/* How many requests have gone out: "PUT", "HEAD", "GET", "LIST", "DELETE"; 0 for a directory. */
+uint64_t pst_store_requests(const pst_store *store, const char *method);
 
 #endif

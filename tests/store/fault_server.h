@@ -146,7 +146,8 @@ static inline void *fault_serve(void *opaque)
         more = fault_read_request(c->server, &req);
         if (more) {
             req.number = atomic_fetch_add(&c->server->requests, 1);
-            more = c->server->handler(c->server->opaque, &req);
+            fault_handler handler = atomic_load(&c->server->handler);
+            more = handler(c->server->opaque, &req);
         }
         pst_buf_done(&req.head);
         pst_buf_done(&req.body);

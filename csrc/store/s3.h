@@ -1,0 +1,116 @@
+/*
+ * s3.h - what the files of the S3 driver share. Internal to store/.
+ *
+ * s3.c      the driver: put, head, get, list, remove
+ * s3open.c  settings → endpoint, host, headers that every PUT carries
+ * s3call.c  one signed request, the clock's correction
+ * s3fail.c  what an answer that is no success means, and its text
+ */
+#ifndef PST_STORE_S3_H
+#define PST_STORE_S3_H
+
+#include "io/http.h"
+#include "store/creds.h"
+#include "store/s3xml.h"
+#include "store/sigv4.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    PST_S3_EXTRA_MAX = 8,
+    PST_S3_HEADERS_MAX = 48, /* of a request; less than the signer's and the client's */
+    PST_S3_ERROR_MAX = 64 * 1024,
+    PST_S3_HOST_MAX = 600,
+    PST_S3_SKEW_MS = 15 * 60 * 1000, /* S3 refuses signatures older than that */
+};
+
+typedef enum pst_s3_method {
+    PST_S3_PUT,
+    PST_S3_HEAD,
+    PST_S3_GET,
+    PST_S3_LIST, /* a GET on the bucket */
+    PST_S3_DELETE,
+    PST_S3_METHODS,
+} pst_s3_method;
+
+typedef struct pst_s3 {
+    pst_store base;
+    const pst_clock *clock;
+    pst_cancel *cancel;
+    pst_log *log;
+    pst_http *http;
+    pst_creds *creds;
+    char *bucket, *region;
+    char host[PST_S3_HOST_MAX]; /* as in the Host header */
+    bool tls, unsigned_payload, path_style;
+    int64_t timeout_ms;
+    char
+        *extra[PST_S3_EXTRA_MAX]; /* headers of every PUT; the storage class comes last */
+    size_t n_extra;
+    bool extra_class; /* the last of `extra` is the storage class */
+    pthread_mutex_t lock;
+    int64_t offset_ms, old_offset_ms,
+        learnt_ms; /* under lock, see pst_s3_learn_clock() */
+    atomic_ullong requests[PST_S3_METHODS];
+} pst_s3;
+
+static inline pst_s3 *pst_s3_of(pst_store *store)
+{
+    return (pst_s3 *)store;
+}
+
+/* ---- s3open.c ---- */
+
+pst_rc pst_s3_configure(pst_s3 *s3, const pst_store_conf *conf, pst_err *err) PST_MUST;
+
+/* ---- s3call.c ---- */
+
+typedef struct pst_s3_headers {
+    pst_buf text; /* lines, each with a NUL */
+    size_t starts[PST_S3_HEADERS_MAX];
+    size_t n;
+    pst_rc rc; /* the first failure of adding */
+} pst_s3_headers;
+
+void pst_s3_headers_init(pst_s3_headers *headers);
+void pst_s3_headers_done(pst_s3_headers *headers); /* wipes the text */
+void pst_s3_headers_add(pst_s3_headers *headers, const char *fmt, ...) PST_PRINTF(2, 3);
+
+typedef struct pst_s3_call {
+    pst_s3_method method;
+    const char *key;         /* NULL for the bucket */
+    const char *query;       /* percent-encoded, or NULL */
+    pst_s3_headers *headers; /* of the call's own; the signed request's are added */
+    const pst_chunks *chunks;
+    pst_sv body;
+    int64_t dated_ms;
+    size_t max_response;
+} pst_s3_call;
+
+/* PST_OK for every complete HTTP answer. */
+pst_rc pst_s3_send(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
+                   pst_err *err) PST_MUST;
+/* Compares an answer's Date with our clock and corrects the dates of signatures to come:
+   those of calls dated from now on. An older `dated_ms` stays as old as it is, or the
+   check for a writer that slept (safety rule 9) would be undone. True if it was off. */
+bool pst_s3_learn_clock(pst_s3 *s3, const pst_http_response *res);
+/* "PUT", … */
+const char *pst_s3_method_name(pst_s3_method method);
+
+/* ---- s3fail.c ---- */
+
+/* Sets err from an answer that is no success, or (status 200) no S3 answer. */
+pst_rc pst_s3_fail(pst_s3 *s3, const pst_s3_call *call, const pst_http_response *res,
+                   pst_err *err) PST_MUST;
+
+/* ---- s3meta.c ---- */
+
+/* Adds user metadata as headers; PST_E_LIMIT beyond S3's 2 KiB. */
+pst_rc pst_s3_meta_add(pst_s3_headers *headers, const pst_store_meta *meta,
+                       pst_err *err) PST_MUST;
+/* Reads it from an answer; what doesn't fit can't be ours and is left out. */
+void pst_s3_meta_read(const pst_http_response *res, pst_store_meta *meta);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * s3xml.h - the two kinds of XML that we read from S3: errors and listings. The answers
+ * come from outside and may be hostile: no DTD, no nesting beyond S3's, every text has a
+ * ceiling.
+ */
+#ifndef PST_STORE_S3XML_H
+#define PST_STORE_S3XML_H
+
+#include "store/store.h"
+
+typedef struct pst_s3xml_error {
+    char code[64];
+    char message[256]; /* one line; from the server, so not for matching */
+    char region[64];
+} pst_s3xml_error;
+
+/* False if the text is no <Error> document. Longer texts are cut. */
+bool pst_s3xml_error_of(pst_sv xml, pst_s3xml_error *out);
+
+typedef struct pst_s3xml_page {
+    bool truncated;
+    size_t keys;
+    pst_buf token; /* NextContinuationToken, not NUL-terminated */
+} pst_s3xml_page;
+
+/* Gets each key, decoded. Return PST_OK to go on. */
+typedef pst_rc (*pst_s3xml_each)(void *opaque, const char *key, int64_t size);
+
+void pst_s3xml_page_init(pst_s3xml_page *page);
+void pst_s3xml_page_done(pst_s3xml_page *page);
+/* PST_E_INVALID if the text is no whole <ListBucketResult>; what `each` says otherwise.
+ */
+pst_rc pst_s3xml_list_of(pst_sv xml, pst_s3xml_page *page, pst_s3xml_each each,
+                         void *opaque, pst_err *err) PST_MUST;
+
+#endif

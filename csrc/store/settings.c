@@ -1,0 +1,312 @@
+/*
+ * settings.c - the settings of all store drivers, as rows for the conf engine, and the
+ * checks that need more than one of them.
+ */
+#include "store/store.h"
+
+#include <stdio.h>
+
+static const char *const client_choices[] = {"curl", "libs3", NULL};
+static const char *const ssea_choices = "AES256, aws:kms or aws:kms:dsse";
+
+static bool is_one_of(const char *value, const char *const *all)
+{
+    for (; *all; all++)
+        if (strcmp(value, *all) == 0)
+            return true;
+    return false;
+}
+
+/* ---- checks of one value ---- */
+
+static pst_rc check_url(const char *value, pst_err *err)
+{
+    if (strncmp(value, "file:///", 8) == 0 && value[8])
+        return PST_OK;
+    const char *host = strncmp(value, "http://", 7) == 0    ? value + 7
+                       : strncmp(value, "https://", 8) == 0 ? value + 8
+                                                            : NULL;
+    if (!host)
+        return pst_fail(err, PST_E_CONFIG,
+                        "begin it with http://, https:// or file:/// (a folder)");
+    size_t n = strcspn(host, "/?#");
+    if (n == 0)
+        return pst_fail(err, PST_E_CONFIG, "it names no host");
+    if (memchr(host, '@', n))
+        return pst_fail(err, PST_E_CONFIG,
+                        "no credentials in the URL: set aws.access.key.id and "
+                        "aws.secret.access.key");
+    if (host[n] && strcmp(host + n, "/") != 0)
+        return pst_fail(err, PST_E_CONFIG,
+                        "an endpoint has no path; the bucket goes into s3.bucket.name");
+    return PST_OK;
+}
+
+static pst_rc check_bucket(const char *value, pst_err *err)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789.-_";
+    size_t n = strlen(value);
+    if (strchr(value, '/'))
+        return pst_fail(err, PST_E_CONFIG,
+                        "a bucket's name alone; the folder goes into topics.dir");
+    if (n < 3 || n > 255 || strspn(value, allowed) != n || value[0] == '.' ||
+        strstr(value, ".."))
+        return pst_fail(err, PST_E_CONFIG,
+                        "not a bucket's name: 3 to 63 of a-z, 0-9, dots and hyphens");
+    return PST_OK;
+}
+
+static pst_rc check_region(const char *value, pst_err *err)
+{
+    size_t n = strlen(value);
+    if (n == 0 || n > 64 || strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-_") != n)
+        return pst_fail(err, PST_E_CONFIG, "not a region's name, like eu-central-1");
+    return PST_OK;
+}
+
+static pst_rc check_client(const char *value, pst_err *err)
+{
+    if (pst_sv_eq_nocase(pst_sv_of(value), PST_SV("libs3")))
+        return pst_fail(err, PST_E_CONFIG, "libs3 is not built yet: use curl");
+    return PST_OK;
+}
+
+static pst_rc check_ssea(const char *value, pst_err *err)
+{
+    static const char *const all[] = {"", "AES256", "aws:kms", "aws:kms:dsse", NULL};
+    if (!is_one_of(value, all))
+        return pst_fail(err, PST_E_CONFIG, "one of %s", ssea_choices);
+    return PST_OK;
+}
+
+static pst_rc check_acl(const char *value, pst_err *err)
+{
+    static const char *const all[] = {"",
+                                      "private",
+                                      "public-read",
+                                      "public-read-write",
+                                      "authenticated-read",
+                                      "aws-exec-read",
+                                      "bucket-owner-read",
+                                      "bucket-owner-full-control",
+                                      "log-delivery-write",
+                                      NULL};
+    if (!is_one_of(value, all))
+        return pst_fail(err, PST_E_CONFIG,
+                        "a canned ACL, like private or bucket-owner-full-control");
+    return PST_OK;
+}
+
+static pst_rc check_storage_class(const char *value, pst_err *err)
+{
+    size_t n = strlen(value);
+    if (n > 64 || strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != n)
+        return pst_fail(err, PST_E_CONFIG, "a storage class, like STANDARD_IA");
+    return PST_OK;
+}
+
+static pst_rc check_header_text(const char *value, pst_err *err)
+{
+    for (; *value; value++)
+        if (*value <= 0x20 || *value == 0x7f)
+            return pst_fail(err, PST_E_CONFIG,
+                            "printable characters without spaces only");
+    return PST_OK;
+}
+
+static pst_rc check_tags(const char *value, pst_err *err)
+{
+    pst_sv rest = pst_sv_of(value);
+    size_t n = 0;
+    while (rest.p && rest.n) {
+        pst_sv val;
+        pst_sv one = pst_sv_trim(pst_sv_cut(rest, ',', &rest));
+        pst_sv key = pst_sv_trim(pst_sv_cut(one, ':', &val));
+        if (!one.n)
+            continue;
+        if (!val.p || !key.n || key.n > 128 || pst_sv_trim(val).n > 256)
+            return pst_fail(err, PST_E_CONFIG, "write tags as key:value,key:value");
+        if (++n > 10)
+            return pst_fail(err, PST_E_CONFIG, "S3 takes ten tags at most");
+    }
+    return PST_OK;
+}
+
+/* ---- rows ---- */
+
+#define ROW(field) .offset = offsetof(pst_store_conf, field)
+
+static const pst_setting rows[] = {
+    {.name = "store.url",
+     .type = PST_CONF_STRING,
+     ROW(url),
+     .check = check_url,
+     .importance = PST_CONF_HIGH,
+     .doc = "Where the objects go: an S3 endpoint (http://minio:9000), or file:///folder "
+            "for "
+            "a directory. Unset: AWS, by s3.region."},
+    {.name = "s3.bucket.name",
+     .type = PST_CONF_STRING,
+     ROW(bucket),
+     .check = check_bucket,
+     .importance = PST_CONF_HIGH,
+     .doc = "The bucket; it must exist. A directory store needs none."},
+    {.name = "s3.region",
+     .type = PST_CONF_STRING,
+     ROW(region),
+     .def = "us-east-1",
+     .check = check_region,
+     .importance = PST_CONF_MEDIUM,
+     .doc = "The bucket's region; requests are signed for it."},
+    {.name = "s3.path.style.access.enabled",
+     .type = PST_CONF_BOOL,
+     ROW(path_style),
+     .def = "true",
+     .importance = PST_CONF_LOW,
+     .doc = "true: http://host/bucket/key; false: http://bucket.host/key."},
+    {.name = "aws.access.key.id",
+     .type = PST_CONF_STRING,
+     ROW(access_key_id),
+     .check = check_header_text,
+     .importance = PST_CONF_HIGH,
+     .doc = "The access key. Unset: AWS_ACCESS_KEY_ID, then the profile AWS_PROFILE (or "
+            "default) of ~/.aws/credentials."},
+    {.name = "aws.secret.access.key",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_SECRET,
+     ROW(secret_access_key),
+     .check = check_header_text,
+     .importance = PST_CONF_HIGH,
+     .doc = "The secret of aws.access.key.id; best given as ${env:NAME} or "
+            "${file:/path:key}."},
+    {.name = "aws.session.token",
+     .type = PST_CONF_STRING,
+     .flags = PST_CONF_SECRET,
+     ROW(session_token),
+     .check = check_header_text,
+     .importance = PST_CONF_LOW,
+     .doc = "The session token of temporary credentials."},
+    {.name = "s3.part.size",
+     .type = PST_CONF_SIZE,
+     .flags = PST_CONF_LATER,
+     ROW(part_size),
+     .def = "26214400",
+     .min = 5 * 1024 * 1024,
+     .max = (int64_t)5 * 1024 * 1024 * 1024,
+     .importance = PST_CONF_MEDIUM,
+     .doc = "Objects larger than this go up in parts of this size, in bytes."},
+    {.name = "s3.part.retries",
+     .type = PST_CONF_INT,
+     .flags = PST_CONF_LATER,
+     ROW(part_retries),
+     .def = "3",
+     .min = 0,
+     .max = 100,
+     .importance = PST_CONF_LOW,
+     .doc = "How often the upload of a part is tried again."},
+    {.name = "s3.retry.backoff.ms",
+     .type = PST_CONF_MS,
+     ROW(retry_backoff_ms),
+     .def = "200",
+     .min = 1,
+     .max = 86400000,
+     .importance = PST_CONF_LOW,
+     .doc = "The first wait before a failed request is made again, in milliseconds; it "
+            "doubles, with jitter, from try to try."},
+    {.name = "s3.ssea.name",
+     .type = PST_CONF_STRING,
+     ROW(ssea_name),
+     .check = check_ssea,
+     .importance = PST_CONF_LOW,
+     .doc =
+         "Server-side encryption: AES256, aws:kms or aws:kms:dsse. Unset: the bucket's."},
+    {.name = "s3.sse.kms.key.id",
+     .type = PST_CONF_STRING,
+     ROW(sse_kms_key_id),
+     .check = check_header_text,
+     .importance = PST_CONF_LOW,
+     .doc = "The KMS key for s3.ssea.name=aws:kms. Unset: the account's."},
+    {.name = "s3.acl.canned",
+     .type = PST_CONF_STRING,
+     ROW(acl_canned),
+     .check = check_acl,
+     .importance = PST_CONF_LOW,
+     .doc = "A canned ACL for each object. Unset: none is sent."},
+    {.name = "s3.object.tagging.key.value.pairs",
+     .type = PST_CONF_STRING,
+     ROW(tagging),
+     .check = check_tags,
+     .importance = PST_CONF_LOW,
+     .doc = "Tags for each object, key:value,key:value; ten at most. They go up with the "
+            "object, in the same request."},
+    {.name = "s3.storage.class",
+     .type = PST_CONF_STRING,
+     ROW(storage_class),
+     .check = check_storage_class,
+     .importance = PST_CONF_LOW,
+     .doc = "The storage class of data objects, like STANDARD_IA. Penstock's own small "
+            "objects below _penstock/ stay in the bucket's."},
+    {.name = "s3.client",
+     .type = PST_CONF_ENUM,
+     ROW(client),
+     .def = "curl",
+     .choices = client_choices,
+     .check = check_client,
+     .importance = PST_CONF_LOW,
+     .doc = "Which client speaks to S3: curl, or libs3 for old stores (not built yet)."},
+    {.name = "store.ssl.ca.location",
+     .type = PST_CONF_STRING,
+     ROW(ca_file),
+     .importance = PST_CONF_LOW,
+     .doc =
+         "A file with the CA certificates (PEM) that the store's certificate is checked "
+         "against. Unset: the system's."},
+    {.name = "store.request.timeout.ms",
+     .type = PST_CONF_MS,
+     ROW(request_timeout_ms),
+     .def = "60000",
+     .min = 1000,
+     .max = 3600000,
+     .importance = PST_CONF_LOW,
+     .doc = "The time for one request, in milliseconds, and a second more for each 64 "
+            "KiB of "
+            "its body; without any progress it ends after half of it, 30 s at most."},
+};
+
+const pst_conf_section pst_store_section = {
+    .title = "Where: the object store",
+    .rows = rows,
+    .n_rows = sizeof rows / sizeof *rows,
+};
+
+/* ---- checks across settings ---- */
+
+static bool set(const char *value)
+{
+    return value && value[0];
+}
+
+void pst_store_conf_check(const pst_store_conf *conf, const pst_props *props,
+                          pst_conf_report *report)
+{
+    bool directory = conf->url && strncmp(conf->url, "file:", 5) == 0;
+    if (!directory && !set(conf->bucket))
+        pst_conf_error(report, NULL, "s3.bucket.name",
+                       "is not set: name the bucket, or store.url=file:///folder");
+    if (set(conf->access_key_id) != set(conf->secret_access_key)) {
+        const char *key =
+            set(conf->access_key_id) ? "aws.access.key.id" : "aws.secret.access.key";
+        pst_conf_error(
+            report, pst_props_find(props, key), key,
+            "aws.access.key.id and aws.secret.access.key are set together or not "
+            "at all");
+    }
+    if (set(conf->session_token) && !set(conf->access_key_id))
+        pst_conf_error(report, pst_props_find(props, "aws.session.token"),
+                       "aws.session.token", "needs aws.access.key.id");
+    if (set(conf->sse_kms_key_id) &&
+        (!set(conf->ssea_name) || strncmp(conf->ssea_name, "aws:kms", 7) != 0))
+        pst_conf_error(report, pst_props_find(props, "s3.sse.kms.key.id"),
+                       "s3.sse.kms.key.id", "needs s3.ssea.name=aws:kms");
+}
