@@ -153,9 +153,12 @@ static const pst_conf_message *next_message(const pst_conf_report *report,
     return best;
 }
 
+/* Does the text name the key: "key" anywhere, or key: in front? */
 static bool names_key(const pst_conf_message *m)
 {
     size_t n = strlen(m->key);
+    if (strncmp(m->text, m->key, n) == 0 && m->text[n] == ':')
+        return true;
     for (const char *at = m->text; (at = strchr(at, '"')); at++)
         if (strncmp(at + 1, m->key, n) == 0 && at[n + 1] == '"')
             return true;

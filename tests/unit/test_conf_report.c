@@ -40,9 +40,13 @@ static void names_the_key_once(void **state)
     pst_prop where = at("f", 1, "a.b");
     pst_conf_error(&s.report, &where, NULL, "unknown setting \"a.b\"");
     pst_conf_error(&s.report, &where, NULL, "unknown setting \"a.bc\"");
+    pst_conf_error(&s.report, &where, NULL, "a.b: no such setting");
+    pst_conf_error(&s.report, &where, NULL, "a.b is wrong");
     assert_string_equal(s.report.items[0].key, "a.b");
     assert_string_equal(sample_report(&s), "f:1: unknown setting \"a.b\"\n"
-                                           "f:1: a.b: unknown setting \"a.bc\"\n");
+                                           "f:1: a.b: unknown setting \"a.bc\"\n"
+                                           "f:1: a.b: no such setting\n"
+                                           "f:1: a.b: a.b is wrong\n");
     sample_done(&s);
 }
 
