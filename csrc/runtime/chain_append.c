@@ -28,7 +28,8 @@ void pst_chain_confirm(pst_chain *chain)
 }
 
 /* Rule 9: after a long sleep another task may own the partition, have gone on, and the
-   objects may have been moved since: only the group's commit still tells. */
+   objects may have been moved since: only the group's commit still tells. The position in
+   its metadata counts: the offset may be beyond it by windows without rows, our own too. */
 static pst_rc check_sleep(pst_chain *chain, bool *passed, pst_err *err)
 {
     const pst_sink_host *host = chain->conf->host;
@@ -41,7 +42,10 @@ static pst_rc check_sleep(pst_chain *chain, bool *passed, pst_err *err)
     pst_rc rc = host->commits(host->self, &tp, 1, metadata, err);
     if (rc != PST_OK)
         return rc;
-    *passed = tp.offset > chain->pos;
+    int64_t pos = tp.offset;
+    pst_last last;
+    (void)pst_chain_parse_metadata(metadata[0], &pos, &last);
+    *passed = pos > chain->pos;
     if (!*passed)
         pst_chain_confirm(chain);
     return PST_OK;

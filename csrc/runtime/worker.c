@@ -298,8 +298,10 @@ static pst_rc run_sink(task_entry *task, pst_err *err)
     };
     pst_rc rc = pst_sink_task_run(&run, err);
     report_sink(task, &run.stats, false);
+    pthread_mutex_lock(&task->lock);
     task->status.unreachable = run.unreachable;
     task->status.n_offsets = run.n_offsets;
+    pthread_mutex_unlock(&task->lock);
     return rc;
 }
 
@@ -310,28 +312,21 @@ static void report_source(void *self, const pst_source_result *result)
     task->status.state = PST_TASK_RUNNING;
     task->status.records = result->delivered;
     task->status.undelivered = result->failed;
+    task->status.skipped = result->skipped;
     pthread_mutex_unlock(&task->lock);
-}
-
-static void copy_offsets(task_entry *task, const pst_source_result *result)
-{
-    for (size_t i = 0; i < result->n_offsets && i < PST_TASK_OFFSETS_MAX; i++) {
-        pst_task_offset *to = &task->offsets[task->status.n_offsets++];
-        snprintf(to->topic, sizeof to->topic, "%s", result->topic);
-        to->partition = result->offsets[i].partition;
-        to->first = result->offsets[i].first;
-        to->next = result->offsets[i].last + 1;
-    }
 }
 
 static pst_rc run_source(task_entry *task, pst_err *err)
 {
-    pst_source_result result = {.progress = report_source, .self = task};
+    pst_source_result result = {
+        .progress = report_source, .self = task, .offsets = task->offsets};
     pst_rc rc = pst_source_task_run(task->connector->plugin, task->connector->conf,
                                     &task->env, &result, err);
-    task->status.records = result.delivered;
-    task->status.undelivered = result.failed;
-    copy_offsets(task, &result);
+    report_source(task, &result);
+    pthread_mutex_lock(&task->lock);
+    task->status.unreachable = result.unreachable;
+    task->status.n_offsets = result.n_offsets;
+    pthread_mutex_unlock(&task->lock);
     return rc;
 }
 

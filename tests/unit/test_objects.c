@@ -1,0 +1,570 @@
+/*
+ * test_objects.c - windows, timer, uploads, retries and commits of the object sink, with
+ * a store in memory, a clock that the test moves, and a host that plays Kafka.
+ */
+#include "fake_store.h"
+
+#include "runtime/budget.h"
+#include "runtime/objects.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+typedef struct fixture {
+    fake_store *store;
+    fake_clock clock;
+    pst_objects_conf conf;
+    pst_connector_conf connector;
+    pst_budget budget;
+    pst_task_env env;
+    pst_sink_host host;
+    pst_encoder encoder;
+    pst_objects *objects;
+    int64_t committed, low, high, sought;
+    char metadata[PST_KAFKA_METADATA_MAX];
+    int seeks;
+} fixture;
+
+/* ---- Kafka's part ---- */
+
+static pst_rc host_commits(void *self, pst_tp *tps, size_t n,
+                           char (*metadata)[PST_KAFKA_METADATA_MAX], pst_err *err)
+{
+    (void)err;
+    fixture *f = self;
+    for (size_t i = 0; i < n; i++) {
+        tps[i].offset = f->committed;
+        snprintf(metadata[i], PST_KAFKA_METADATA_MAX, "%s", f->metadata);
+    }
+    return PST_OK;
+}
+
+static pst_rc host_watermarks(void *self, const char *topic, int32_t partition,
+                              int64_t *low, int64_t *high, pst_err *err)
+{
+    (void)topic, (void)partition, (void)err;
+    fixture *f = self;
+    *low = f->low;
+    *high = f->high;
+    return PST_OK;
+}
+
+static pst_rc host_partitions(void *self, const char *topic, int32_t *n, pst_err *err)
+{
+    (void)self, (void)topic, (void)err;
+    *n = 4;
+    return PST_OK;
+}
+
+static pst_rc host_seek(void *self, const char *topic, int32_t partition, int64_t offset,
+                        pst_err *err)
+{
+    (void)topic, (void)partition, (void)err;
+    fixture *f = self;
+    f->seeks++;
+    f->sought = offset;
+    return PST_OK;
+}
+
+/* ---- the format: one line with the value; "bad" is refused, "" gives no row ---- */
+
+static pst_rc begin(void *self, pst_buf *out, pst_err *err)
+{
+    (void)self, (void)err;
+    return pst_buf_adds(out, "head\n");
+}
+
+static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_err *err)
+{
+    (void)self;
+    if (pst_sv_is(msg->value, "bad"))
+        return pst_fail(err, PST_E_INVALID, "bad value");
+    if (!msg->value.n)
+        return PST_OK;
+    pst_rc rc = pst_buf_add(out, msg->value.p, msg->value.n);
+    return rc == PST_OK ? pst_buf_addc(out, '\n') : rc;
+}
+
+static void make(fixture *f)
+{
+    pst_err err = PST_ERR_INIT;
+    pst_objects_options options = {.conf = &f->conf,
+                                   .connector = &f->connector,
+                                   .env = &f->env,
+                                   .host = &f->host,
+                                   .store = &f->store->base,
+                                   .conditional = true,
+                                   .retry_backoff_ms = 100,
+                                   .encoder = &f->encoder};
+    assert_int_equal(pst_objects_new(&f->objects, &options, &err), PST_OK);
+}
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    f->store = fake_new();
+    fake_clock_init(&f->clock);
+    f->conf = (pst_objects_conf){.topics_dir = (char *)(uintptr_t) "t",
+                                 .rotate_schedule_ms = 10000,
+                                 .fail_on_data_loss = true};
+    f->connector = (pst_connector_conf){.errors_retry_timeout_ms = 60000};
+    f->budget.limit = 1 << 20;
+    f->env = (pst_task_env){.connector = "a",
+                            .id = "a-0",
+                            .clock = &f->clock.clock,
+                            .cluster = "c",
+                            .group = "connect-a",
+                            .session_timeout_ms = 10000,
+                            .startup_timeout_ms = 1000,
+                            .budget = &f->budget};
+    f->host =
+        (pst_sink_host){host_commits, host_watermarks, host_partitions, host_seek, f};
+    f->encoder = (pst_encoder){
+        .extension = ".csv", .content_type = "x", .begin = begin, .encode = encode};
+    f->committed = PST_OFFSET_NONE;
+    f->high = 1000;
+    make(f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    pst_objects_free(f->objects);
+    assert_int_equal(pst_budget_used(&f->budget), 0);
+    fake_free(f->store);
+    free(f);
+    return 0;
+}
+
+/* ---- steps ---- */
+
+static void open_one(fixture *f, int64_t expected_offset, int64_t expected_from)
+{
+    pst_err err = PST_ERR_INIT;
+    pst_tp tp = {.topic = "u", .partition = 0};
+    pst_rc rc = pst_objects_open(f->objects, &tp, 1, &err);
+    assert_string_equal(err.text, "");
+    assert_int_equal(rc, PST_OK);
+    assert_int_equal(tp.offset, expected_offset);
+    assert_int_equal(tp.from, expected_from);
+}
+
+static pst_rc give(fixture *f, int64_t offset, const char *value, pst_err *err)
+{
+    pst_item item = {.kind = PST_ITEM_RECORD,
+                     .msg = {.topic = "u",
+                             .offset = offset,
+                             .timestamp_ms = 1000 + offset,
+                             .value = pst_sv_of(value)}};
+    size_t taken;
+    pst_err_clear(err);
+    return pst_objects_put(f->objects, &item, 1, &taken, err);
+}
+
+static void put(fixture *f, int64_t offset, const char *value)
+{
+    pst_err err = PST_ERR_INIT;
+    assert_int_equal(give(f, offset, value, &err), PST_OK);
+}
+
+static void put_end(fixture *f, int64_t offset)
+{
+    pst_item item = {.kind = PST_ITEM_EOF, .msg = {.topic = "u", .offset = offset}};
+    size_t taken;
+    pst_err err = PST_ERR_INIT;
+    assert_int_equal(pst_objects_put(f->objects, &item, 1, &taken, &err), PST_OK);
+}
+
+static pst_rc tick(fixture *f, pst_err *err)
+{
+    int64_t next;
+    pst_err_clear(err);
+    return pst_objects_tick(f->objects, &next, err);
+}
+
+/* Lets the pool work (real time), without moving the test's clock. */
+static void settle(fixture *f)
+{
+    pst_err err = PST_ERR_INIT;
+    for (int i = 0; i < 30; i++) {
+        assert_int_equal(tick(f, &err), PST_OK);
+        usleep(2000);
+    }
+}
+
+static const char *body(fixture *f, int64_t start)
+{
+    char key[128];
+    snprintf(key, sizeof key, "t/u/partition=0/u+0+%020lld.csv", (long long)start);
+    const fake_object *o = fake_find(f->store, key);
+    return o ? o->bytes : NULL;
+}
+
+static void assert_due(fixture *f, int64_t offset)
+{
+    pst_tp tp[4];
+    assert_int_equal(pst_objects_precommit(f->objects, tp, 4), 1);
+    assert_int_equal(tp[0].offset, offset);
+    pst_objects_committed(f->objects, tp, 1);
+    assert_int_equal(pst_objects_precommit(f->objects, tp, 4), 0);
+}
+
+/* ---- tests ---- */
+
+static void timer_lands_without_new_records(void **state)
+{
+    fixture *f = *state;
+    open_one(f, 0, 0);
+    put(f, 0, "a");
+    put(f, 1, "b");
+    settle(f);
+    assert_null(body(f, 0));
+    fake_clock_add(&f->clock, 10001);
+    settle(f);
+    assert_string_equal(body(f, 0), "head\na\nb\n");
+    assert_due(f, 2);
+}
+
+/* Aligned to the wall clock: 3 s before the boundary the window is open for 3 s. */
+static void timer_is_aligned_to_the_wall_clock(void **state)
+{
+    fixture *f = *state;
+    open_one(f, 0, 0);
+    f->clock.wall = 1700000007000;
+    put(f, 0, "a");
+    fake_clock_add(&f->clock, 2999);
+    settle(f);
+    assert_null(body(f, 0));
+    fake_clock_add(&f->clock, 1);
+    settle(f);
+    assert_non_null(body(f, 0));
+}
+
+static void wall_clock_set_back_does_not_hold_records(void **state)
+{
+    fixture *f = *state;
+    open_one(f, 0, 0);
+    put(f, 0, "a");
+    f->clock.wall -= 86400000;
+    f->clock.mono += 10001;
+    settle(f);
+    assert_non_null(body(f, 0));
+    f->clock.wall += 2 * 86400000LL;
+    put(f, 1, "b");
+    f->clock.mono += 10001;
+    settle(f);
+    assert_non_null(body(f, 1));
+}
+
+static void flush_size_closes_at_the_record(void **state)
+{
+    fixture *f = *state;
+    f->conf.flush_size = 2;
+    open_one(f, 0, 0);
+    for (int i = 0; i < 5; i++)
+        put(f, i, "x");
+    settle(f);
+    assert_string_equal(body(f, 0), "head\nx\nx\n");
+    assert_string_equal(body(f, 2), "head\nx\nx\n");
+    assert_null(body(f, 4));
+}
+
+/* Rule 3: one window in flight; the next is put only after its outcome, in order. */
+static void windows_go_in_order_through_failures(void **state)
+{
+    fixture *f = *state;
+    f->conf.flush_size = 1;
+    open_one(f, 0, 0);
+    f->store->fault = (fake_fault){
+        .op = "put", .times = 3, .code = PST_E_IO, .retriable = true, .applied = true};
+    for (int i = 0; i < 4; i++)
+        put(f, i, "x");
+    for (int i = 0; i < 20; i++) {
+        settle(f);
+        fake_clock_add(&f->clock, 500);
+    }
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(body(f, i), "head\nx\n");
+    assert_due(f, 4);
+}
+
+/* Rule 6: tombstones that give no row move the commit, not the chain. */
+static void window_without_rows_commits_only(void **state)
+{
+    fixture *f = *state;
+    open_one(f, 0, 0);
+    put(f, 0, "");
+    put(f, 1, "");
+    fake_clock_add(&f->clock, 10001);
+    settle(f);
+    pst_tp tp[4];
+    assert_int_equal(pst_objects_precommit(f->objects, tp, 4), 1);
+    assert_int_equal(tp[0].offset, 2);
+    assert_non_null(strstr(tp[0].metadata, "pos=0 last=1:1001:"));
+    pst_objects_committed(f->objects, tp, 1);
+    f->committed = 2;
+    snprintf(f->metadata, sizeof f->metadata, "%s", tp[0].metadata);
+    put(f, 2, "c");
+    fake_clock_add(&f->clock, 10001);
+    settle(f);
+    assert_null(body(f, 2));
+    /* The group stands at 2, the chain at 0: the sleeper's check must not mistake its own
+       commit for another's. */
+    assert_string_equal(body(f, 0), "head\nc\n");
+}
+
+/* Rule 6: transaction markers at the end of the log leave no tail. */
+static void end_of_partition_is_committed(void **state)
+{
+    fixture *f = *state;
+    open_one(f, 0, 0);
+    put(f, 0, "a");
+    put_end(f, 2);
+    fake_clock_add(&f->clock, 10001);
+    settle(f);
+    assert_due(f, 2);
+    put_end(f, 5);
+    fake_clock_add(&f->clock, 10001);
+    settle(f);
+    assert_due(f, 5);
+    assert_null(body(f, 2));
+}
+
+/* Rule 4: another writer's object at my position: drop, read again from its end. */
+static void adoption_reads_again_from_the_others_end(void **state)
+{
+    fixture *f = *state;
+    open_one(f, 0, 0);
+    fixture other = *f;
+    make(&other);
+    open_one(&other, 0, 0);
+    put(&other, 0, "a");
+    put(&other, 1, "b");
+    pst_objects_flush(other.objects, NULL, 0);
+    settle(&other);
+    for (int i = 0; i < 5; i++)
+        put(f, i, "x");
+    pst_objects_flush(f->objects, NULL, 0);
+    settle(f);
+    assert_string_equal(body(f, 0), "head\na\nb\n");
+    assert_int_equal(f->seeks, 1);
+    assert_int_equal(f->sought, 2);
+    for (int i = 1; i < 5; i++) /* as read again; one below is a straggler */
+        put(f, i, "y");
+    fake_clock_add(&f->clock, 10001);
+    settle(f);
+    assert_string_equal(body(f, 2), "head\ny\ny\ny\n");
+    assert_due(f, 5);
+    pst_objects_free(other.objects);
+}
+
+/* Rule 8: the record at the chain's end is compared, then not taken again. */
+static void last_record_is_compared(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    open_one(f, 0, 0);
+    put(f, 0, "a");
+    pst_objects_flush(f->objects, NULL, 0);
+    settle(f);
+    pst_objects_free(f->objects);
+    make(f);
+    open_one(f, 0, 1);
+    put(f, 0, "a");
+    put(f, 1, "b");
+    pst_objects_flush(f->objects, NULL, 0);
+    settle(f);
+    assert_string_equal(body(f, 1), "head\nb\n");
+    pst_objects_free(f->objects);
+    make(f);
+    open_one(f, 1, 2);
+    assert_int_equal(give(f, 1, "another log's", &err), PST_E_CHAIN);
+    assert_non_null(strstr(err.text, "not the one that was landed"));
+}
+
+static void last_record_gone_goes_on(void **state)
+{
+    fixture *f = *state;
+    open_one(f, 0, 0);
+    put(f, 0, "a");
+    pst_objects_flush(f->objects, NULL, 0);
+    settle(f);
+    pst_objects_free(f->objects);
+    make(f);
+    open_one(f, 0, 1);
+    put(f, 3, "d"); /* 0 to 2 were compacted */
+    pst_objects_flush(f->objects, NULL, 0);
+    settle(f);
+    assert_string_equal(body(f, 1), "head\nd\n");
+}
+
+/* Rule 9: the group went on while this task slept. */
+static void sleeper_drops_and_recovers(void **state)
+{
+    fixture *f = *state;
+    open_one(f, 0, 0);
+    put(f, 0, "a");
+    f->committed = 4;
+    snprintf(f->metadata, sizeof f->metadata, "penstock/1 pos=4 last=3:1003:00000000");
+    fake_clock_add(&f->clock, 60000);
+    settle(f);
+    assert_null(body(f, 0));
+    assert_int_equal(f->sought, 3); /* the last landed record is to be seen first */
+    assert_int_equal(pst_budget_used(&f->budget), 0);
+}
+
+static void bad_record_none_fails_all_counts(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    open_one(f, 0, 0);
+    put(f, 0, "a");
+    assert_int_equal(give(f, 1, "bad", &err), PST_E_INVALID);
+    assert_non_null(strstr(err.text, "u-0 offset 1: bad value"));
+    assert_non_null(strstr(err.text, "errors.tolerance=all"));
+    /* What came before it lands; the bad one is not passed over. */
+    pst_objects_flush(f->objects, NULL, 0);
+    settle(f);
+    assert_string_equal(body(f, 0), "head\na\n");
+    assert_due(f, 1);
+    f->connector.errors_tolerance = PST_TOLERANCE_ALL;
+    put(f, 1, "bad");
+    put(f, 2, "c");
+    pst_objects_flush(f->objects, NULL, 0);
+    settle(f);
+    assert_string_equal(body(f, 1), "head\nc\n");
+    pst_sink_stats stats;
+    pst_objects_stats(f->objects, &stats);
+    assert_int_equal(stats.skipped, 1);
+    assert_int_equal(stats.rows, 2);
+}
+
+/* buffer.memory: early flush, then no more is taken until something has landed. */
+static void memory_is_bounded(void **state)
+{
+    fixture *f = *state;
+    char value[10001];
+    memset(value, 'v', 10000);
+    value[10000] = '\0';
+    open_one(f, 0, 0);
+    f->store->fault =
+        (fake_fault){.op = "put", .times = 1000, .code = PST_E_IO, .retriable = true};
+    pst_err err = PST_ERR_INIT;
+    int64_t offset = 0;
+    for (; offset < 1000; offset++) {
+        pst_item item = {
+            .msg = {.topic = "u", .offset = offset, .value = {value, 10000}}};
+        size_t taken = 0;
+        assert_int_equal(pst_objects_put(f->objects, &item, 1, &taken, &err), PST_OK);
+        if (!taken)
+            break;
+    }
+    assert_in_range(offset, 60, 140); /* of 1 MiB, in rows of 10 kB */
+    assert_true(pst_budget_used(&f->budget) < (1 << 20) + PST_CHUNK_MAX + 4096);
+    f->store->fault.times = 0;
+    for (int i = 0; i < 4; i++) {
+        fake_clock_add(&f->clock, 11000);
+        f->committed = PST_OFFSET_NONE;
+        settle(f);
+    }
+    put(f, offset, "after");
+    pst_objects_flush(f->objects, NULL, 0);
+    settle(f);
+    assert_due(f, offset + 1);
+}
+
+static void auth_failure_pauses_and_drops_nothing(void **state)
+{
+    fixture *f = *state;
+    open_one(f, 0, 0);
+    put(f, 0, "a");
+    f->store->fault = (fake_fault){.op = "put", .times = 5, .code = PST_E_AUTH};
+    pst_objects_flush(f->objects, NULL, 0);
+    for (int i = 0; i < 12; i++) {
+        settle(f);
+        fake_clock_add(&f->clock, 10000);
+    }
+    assert_string_equal(body(f, 0), "head\na\n");
+}
+
+static void until_end_gives_up_after_the_retry_timeout(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    f->env.until_end = true;
+    f->high = 1;
+    open_one(f, 0, 0);
+    put(f, 0, "a");
+    put(f, 1, "beyond the end");
+    assert_true(pst_objects_finished(f->objects));
+    f->store->fault =
+        (fake_fault){.op = "put", .times = 1000, .code = PST_E_IO, .retriable = true};
+    pst_objects_flush(f->objects, NULL, 0);
+    pst_rc rc = PST_OK;
+    for (int i = 0; rc == PST_OK && i < 400; i++) {
+        rc = tick(f, &err);
+        usleep(1000);
+        fake_clock_add(&f->clock, 500);
+    }
+    assert_int_equal(rc, PST_E_IO);
+    assert_non_null(strstr(err.text, "u-0: landing an object: injected fault"));
+}
+
+static void closed_partition_drops_its_records(void **state)
+{
+    fixture *f = *state;
+    open_one(f, 0, 0);
+    put(f, 0, "a");
+    pst_tp tp = {.topic = "u", .partition = 0};
+    pst_objects_close(f->objects, &tp, 1);
+    put(f, 1, "late");
+    fake_clock_add(&f->clock, 20000);
+    settle(f);
+    assert_null(body(f, 0));
+    assert_true(pst_objects_idle(f->objects, NULL, 0));
+}
+
+static void open_fails_at_once_on_a_safety_rule(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    open_one(f, 0, 0);
+    pst_objects_free(f->objects);
+    f->env.cluster = "other";
+    make(f);
+    pst_tp tp = {.topic = "u", .partition = 0};
+    assert_int_equal(pst_objects_open(f->objects, &tp, 1, &err), PST_E_CHAIN);
+    assert_non_null(strstr(err.text, "Kafka cluster \"c\", this is cluster \"other\""));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(timer_lands_without_new_records),
+        TEST(timer_is_aligned_to_the_wall_clock),
+        TEST(wall_clock_set_back_does_not_hold_records),
+        TEST(flush_size_closes_at_the_record),
+        TEST(windows_go_in_order_through_failures),
+        TEST(window_without_rows_commits_only),
+        TEST(end_of_partition_is_committed),
+        TEST(adoption_reads_again_from_the_others_end),
+        TEST(last_record_is_compared),
+        TEST(last_record_gone_goes_on),
+        TEST(sleeper_drops_and_recovers),
+        TEST(bad_record_none_fails_all_counts),
+        TEST(memory_is_bounded),
+        TEST(auth_failure_pauses_and_drops_nothing),
+        TEST(until_end_gives_up_after_the_retry_timeout),
+        TEST(closed_partition_drops_its_records),
+        TEST(open_fails_at_once_on_a_safety_rule),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
