@@ -241,6 +241,14 @@ static const char *const log_levels[] = {"off",   "error", "warn", "info",
                                          "debug", "trace", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
+static pst_rc check_listeners(const char *value, pst_err *err)
+{
+    if (*value)
+        return pst_fail(err, PST_E_CONFIG,
+                        "the REST interface is not in this version: leave it empty");
+    return PST_OK;
+}
+
 static const pst_setting worker_rows[] = {
     {.name = "bootstrap.servers",
      .type = PST_CONF_STRING,
@@ -292,8 +300,11 @@ static const pst_setting worker_rows[] = {
      .doc = "One line an event, as text or as JSON."},
     {.name = "listeners",
      .type = PST_CONF_STRING,
-     .flags = PST_CONF_LATER,
-     .doc = "Addresses of the REST interface."},
+     .offset = AT(listeners),
+     .def = "",
+     .check = check_listeners,
+     .importance = PST_CONF_LOW,
+     .doc = "Addresses of the REST interface; empty = off. This version has none."},
     {.name = "offset.storage.topic",
      .type = PST_CONF_STRING,
      .flags = PST_CONF_LATER,

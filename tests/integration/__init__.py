@@ -1,0 +1,1 @@
+"""Whole runs: penstockd against the real broker and the real MinIO."""
