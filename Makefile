@@ -66,9 +66,90 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libpenstock.a
 
 .PHONY: unit
 unit: $(UNIT_TESTS) ## build and run the C unit tests
-	@set -e; for t in $(UNIT_TESTS); do echo "== $${t##*/}"; $$t; done
+	@set -e; for t in $(UNIT_TESTS); do echo "== $${t##*/}"; TZ=UTC $$t; done
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+# The same programs with sanitizers, each in a build folder of its own.
+.PHONY: unit-asan unit-tsan unit-valgrind
+unit-asan: ## the unit tests under ASan, LSan and UBSan
+	@ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+	  $(MAKE) --no-print-directory BUILD=build/asan OPTIMISE="-O1 -g" \
+	  SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" unit
+unit-tsan: ## the unit tests that use threads under TSan
+	@$(MAKE) --no-print-directory BUILD=build/tsan OPTIMISE="-O1 -g" SANITIZE="-fsanitize=thread" \
+	  UNIT_SOURCES="$(wildcard $(TSAN_TESTS:%=tests/unit/test_%.c))" unit
+TSAN_TESTS := objects chain pool http s3 kafka_producer source_task
+
+# The extension modules for the tests: installed into .venv when a source is newer.
+PY_STAMP := $(BUILD)/py.stamp
+$(PY_STAMP): $(SOURCES) $(DAEMON_SOURCES) $(wildcard csrc/*/*.h csrc/pyext/*.c connectors/*/*.h) \
+             $(wildcard connectors/*.py connectors/*/*.py connectors/*.pyi connectors/data/*) \
+             $(wildcard airflow_provider/*.py) setup.py pyproject.toml VERSION
+	@mkdir -p $(@D)
+	$(PYTHON) -m pip install --quiet --no-build-isolation --no-deps --force-reinstall .
+	@touch $@
+.PHONY: py
+py: $(PY_STAMP) ## build and install the Python package into .venv
+
+.PHONY: test
+test: setup-test ## everything: set-up, build, lint, unit tests, sanitizers, pytest
+	@$(MAKE) --no-print-directory CI=1 daemon lint-quick unit unit-asan unit-tsan conformance
+	@$(MAKE) --no-print-directory CI=1 py
+	@$(PYTHON) -m pytest $(PYTEST)
+
+.PHONY: demo
+demo: setup-build ## users → Kafka → CSV in one process, nothing else installed
+	@$(MAKE) --no-print-directory py
+	@.venv/bin/penstock demo
+
+.PHONY: services
+services: setup-test ## a real Kafka and MinIO on loopback, until Ctrl-C
+	@$(PYTHON) -m tests.services up
+
+.PHONY: conformance
+conformance: $(BUILD)/conformance ## golden files of real Spark through the real sink code
+	@$(BUILD)/conformance tests/data/golden
+$(BUILD)/conformance: tests/conformance/conformance.c $(BUILD)/libpenstock.a
+	$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/libpenstock.a $(ALL_LDFLAGS) $(LIBS) -o $@
+
+.PHONY: bench
+bench: setup-test ## CPU, wall, memory and latency against floors of the same run
+	@$(MAKE) --no-print-directory daemon $(BUILD)/floor $(BUILD)/bench_encode
+	@$(PYTHON) -m tests.bench $(BENCH)
+$(BUILD)/floor: tests/bench/floor.c
+	$(CC) -std=c11 -O2 -D_GNU_SOURCE -Wall -Wextra $< $(PKG_LIBS) -pthread -o $@
+$(BUILD)/bench_encode: tests/bench/bench_encode.c $(BUILD)/libpenstock.a
+	$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/libpenstock.a $(ALL_LDFLAGS) $(LIBS) -o $@
+
+# ---- lint ----
+C_FILES := $(wildcard csrc/*/*.[ch] connectors/*.c connectors/*/*.[ch] tests/unit/*.[ch] \
+             tests/store/*.[ch] tests/bench/*.c tests/conformance/*.c tests/fuzz/*.c)
+PY_FILES := $(wildcard connectors airflow_provider tests scripts/*.py setup.py)
+.PHONY: lint lint-quick
+lint: setup-test lint-quick ## formatting, static analysis, types, shell, the project's own rules
+	@printf '%s\n' $(SOURCES) $(DAEMON_SOURCES) | xargs -P 2 -n 1 sh -c \
+	  'clang-tidy --quiet "$$0" -- -std=c11 -Icsrc -I. $(DEFINES) $(PKG_CFLAGS) 2>/dev/null'
+lint-quick:
+	@clang-format --dry-run -Werror $(C_FILES)
+	@$(PYTHON) scripts/lint.py
+	@$(PYTHON) -m ruff check -q $(PY_FILES) && $(PYTHON) -m ruff format -q --check $(PY_FILES)
+	@$(PYTHON) -m mypy --no-error-summary tests/services tests/support connectors
+	@shellcheck scripts/*.sh .ci/run
+
+# ---- docs, install ----
+.PHONY: docs
+docs: daemon ## regenerate docs/CONFIGURATION.md from the settings tables
+	@mkdir -p docs
+	$(BUILD)/penstockd --settings-markdown > docs/CONFIGURATION.md
+
+.PHONY: install
+install: daemon ## install penstockd below PREFIX (default /usr/local)
+	install -D -m 755 $(BUILD)/penstockd $(DESTDIR)$(PREFIX)/bin/penstockd
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 .PHONY: clean
 clean: ## remove what was built

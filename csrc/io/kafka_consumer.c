@@ -157,7 +157,7 @@ static rd_kafka_topic_partition_list_t *list_of(const pst_tp *tps, size_t n)
         tp->offset = tps[i].offset < 0 ? RD_KAFKA_OFFSET_INVALID : tps[i].offset;
         if (tps[i].metadata) {
             /* librdkafka frees it with its own allocator, which is libc's. */
-            tp->metadata = strdup(tps[i].metadata);
+            tp->metadata = strdup(tps[i].metadata); /* lint: allow */
             tp->metadata_size = tp->metadata ? strlen(tps[i].metadata) : 0;
         }
     }

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.conftest import BucketFactory, DaemonFactory, TopicFactory
+from tests.services.minio import Minio
 from tests.support import Bucket, Daemon, KafkaClient, Msg, Record, audit, sink_config
 
 SCHEMA = "id STRING, n BIGINT, text STRING"
@@ -73,7 +74,7 @@ def test_twenty_kills_of_one_daemon(
     topic: str,
     buckets: BucketFactory,
     client: KafkaClient,
-    minio,  # noqa: ANN001
+    minio: Minio,
 ) -> None:
     bucket, chance = buckets(), random.Random(1)
     records = fill(client, topic, RECORDS)
@@ -93,7 +94,7 @@ def test_twenty_kills_of_two_daemons_in_one_group(
     topic: str,
     buckets: BucketFactory,
     client: KafkaClient,
-    minio,  # noqa: ANN001
+    minio: Minio,
 ) -> None:
     bucket, chance = buckets(), random.Random(2)
     records = fill(client, topic, RECORDS)

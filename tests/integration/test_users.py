@@ -7,11 +7,12 @@ import time
 
 from tests.conftest import BucketFactory, DaemonFactory, TopicFactory
 from tests.integration import users
+from tests.services.minio import Minio
 from tests.services.randomuser_api import RandomUserApi
-from tests.support import KafkaClient, parse_csv, sink_config, source_config
+from tests.support import Bucket, KafkaClient, parse_csv, sink_config, source_config
 
 
-def rows_of(bucket, prefix: str = "topics/") -> list[list[str | None]]:  # noqa: ANN001
+def rows_of(bucket: Bucket, prefix: str = "topics/") -> list[list[str | None]]:
     """All rows of all data objects, in key order."""
     rows = []
     for stored in bucket.objects(prefix):
@@ -26,7 +27,7 @@ def test_ten_users_one_a_second_land_within_the_interval(
     topics: TopicFactory,
     buckets: BucketFactory,
     client: KafkaClient,
-    minio,  # noqa: ANN001
+    minio: Minio,
 ) -> None:
     topic, bucket = topics(1), buckets()
     source = source_config(
@@ -70,9 +71,9 @@ def pass_through(
     api: RandomUserApi,
     topics: TopicFactory,
     buckets: BucketFactory,
-    minio,  # noqa: ANN001
+    minio: Minio,
 ) -> tuple[list[list[str | None]], list[users.User]]:
-    """All 1,000 recorded users through the source and the sink; rows and what was served."""
+    """All 1,000 recorded users through the source and the sink; rows and users served."""
     topic, bucket = topics(4), buckets()
     source = source_config(
         topic,
@@ -96,7 +97,7 @@ def test_all_recorded_users_pass_through_flat(
     api: RandomUserApi,
     topics: TopicFactory,
     buckets: BucketFactory,
-    minio,  # noqa: ANN001
+    minio: Minio,
 ) -> None:
     rows, served = pass_through(
         "flat", users.FLAT_SCHEMA, "*", daemons, api, topics, buckets, minio
@@ -111,7 +112,7 @@ def test_all_recorded_users_pass_through_raw(
     api: RandomUserApi,
     topics: TopicFactory,
     buckets: BucketFactory,
-    minio,  # noqa: ANN001
+    minio: Minio,
 ) -> None:
     rows, served = pass_through(
         "raw", users.RAW_SCHEMA, users.RAW_SELECT, daemons, api, topics, buckets, minio
