@@ -16,8 +16,14 @@ typedef struct pst_csv_conf {
     bool legacy_null_quoted; /* spark.sql.legacy.nullValueWrittenAsQuotedEmptyStringCsv */
     char *encoding, *comment, *date_format, *timestamp_format, *timestamp_ntz_format;
     int dialect; /* enum pst_csv_dialect */
-    char *session_time_zone; /* borrowed from the reader's settings by the sink */
+    bool formula_guard;
+    char *session_time_zone; /* borrowed from the reader's settings by the sink, as */
+    int time_parser_policy;  /* these: pst_csv_borrow() sets all three */
+    int number_format;
 } pst_csv_conf;
+
+/* Takes over what reading and writing share; `reader` must live until open() returned. */
+void pst_csv_borrow(pst_csv_conf *csv, const pst_reader_conf *reader);
 
 enum pst_csv_dialect { PST_CSV_SPARK, PST_CSV_RFC4180 };
 
@@ -29,8 +35,8 @@ typedef struct pst_format {
     const char *name;         /* "csv" */
     const char *extension;    /* ".csv" */
     const char *content_type; /* "text/csv; charset=utf-8" */
-    /* conf and columns are borrowed during the call only. One writer belongs to one thread
-       and may serve many objects. */
+    /* conf and columns are borrowed during the call only. One writer belongs to one
+       thread and may serve many objects. */
     pst_rc (*open)(pst_writer **out, const pst_csv_conf *conf, const pst_column *columns,
                    size_t n_columns, pst_err *err);
     void (*close)(pst_writer *writer);

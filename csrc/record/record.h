@@ -2,8 +2,9 @@
  * record.h - a Kafka record becomes a row of typed columns.
  *
  * pst_reader is compiled once from the schema (Spark DDL), the select list and the JSON
- * options; reading a record then allocates nothing: cells point into the record's value or
- * into the reader's scratch, and live until the next read. A reader belongs to one thread.
+ * options; reading a record then allocates nothing: cells point into the record's value
+ * or into the reader's scratch, and live until the next read. A reader belongs to one
+ * thread.
  */
 #ifndef PST_RECORD_RECORD_H
 #define PST_RECORD_RECORD_H
@@ -47,9 +48,9 @@ typedef struct pst_cell {
     bool null;
     union {
         bool b;
-        int64_t i;  /* BYTE…LONG; DATE: days, TIMESTAMP*: microseconds since 1970-01-01 */
-        double d;   /* FLOAT (exactly representable in float) and DOUBLE */
-        pst_sv s;   /* STRING, BINARY; DECIMAL as BigDecimal's text */
+        int64_t i; /* BYTE…LONG; DATE: days, TIMESTAMP*: microseconds since 1970-01-01 */
+        double d;  /* FLOAT (exactly representable in float) and DOUBLE */
+        pst_sv s;  /* STRING, BINARY; DECIMAL as BigDecimal's text */
     } as;
 } pst_cell;
 
@@ -77,13 +78,18 @@ typedef struct pst_reader_conf {
         allow_unquoted_field_names, allow_numeric_leading_zeros,
         allow_backslash_escaping_any_character, allow_unquoted_control_chars,
         primitives_as_string;
-    char *json_timestamp_format, *json_date_format;
-    char *session_time_zone;  /* spark.sql.session.timeZone */
-    int time_parser_policy;   /* spark.sql.legacy.timeParserPolicy */
+    char *json_timestamp_format, *json_date_format, *json_timestamp_ntz_format;
+    char *session_time_zone; /* spark.sql.session.timeZone */
+    int time_parser_policy;  /* spark.sql.legacy.timeParserPolicy */
     bool enable_partial_results;
+    bool case_sensitive;    /* spark.sql.caseSensitive: names in the select list */
+    int date_time_fallback; /* enum pst_fallback: json.enableDateTimeParsingFallback */
+    int number_format;      /* enum pst_number_format of record/number.h */
 } pst_reader_conf;
 
 enum pst_json_mode { PST_JSON_PERMISSIVE, PST_JSON_FAILFAST };
+enum pst_time_policy { PST_TIME_EXCEPTION, PST_TIME_CORRECTED, PST_TIME_LEGACY };
+enum pst_fallback { PST_FALLBACK_AUTO, PST_FALLBACK_ON, PST_FALLBACK_OFF };
 
 extern const pst_conf_section pst_reader_section;
 
@@ -92,13 +98,25 @@ extern const pst_conf_section pst_reader_section;
 pst_rc pst_schema_check(const char *ddl, pst_err *err) PST_MUST;
 
 /* conf is borrowed during the call only. */
-pst_rc pst_reader_new(pst_reader **out, const pst_reader_conf *conf, pst_err *err) PST_MUST;
+pst_rc pst_reader_new(pst_reader **out, const pst_reader_conf *conf,
+                      pst_err *err) PST_MUST;
 void pst_reader_free(pst_reader *reader);
 const pst_column *pst_reader_columns(const pst_reader *reader, size_t *n);
 /* PST_OK: *row is filled (a malformed record is Spark's null row under PERMISSIVE).
    PST_E_INVALID: FAILFAST and the record is bad; err says what and at which byte.
    PST_E_NOMEM / PST_E_LIMIT as their names say. */
-pst_rc pst_reader_read(pst_reader *reader, const pst_msg *msg, pst_row *row, pst_err *err)
-    PST_MUST;
+pst_rc pst_reader_read(pst_reader *reader, const pst_msg *msg, pst_row *row,
+                       pst_err *err) PST_MUST;
+
+/* What the reader met so far; each counts records or fields, not events of one kind only.
+ */
+typedef struct pst_reader_stats {
+    uint64_t records;
+    uint64_t malformed;   /* records that are no JSON object, or broken JSON */
+    uint64_t bad_fields;  /* records with a field that did not fit its type */
+    uint64_t exact;       /* records that took the slow, exact way */
+    uint64_t time_policy; /* dates and times that kill Spark's query under EXCEPTION */
+} pst_reader_stats;
+const pst_reader_stats *pst_reader_get_stats(const pst_reader *reader);
 
 #endif

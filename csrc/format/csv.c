@@ -1,0 +1,440 @@
+/*
+ * csv.c - rows as CSV, the bytes of Spark's writer; see format.h.
+ *
+ * Cells become text on the stack, csv_chars.c lays each field out. A row is put together
+ * in the caller's buffer when that holds UTF-8, else in one of its own and then
+ * converted.
+ */
+#include "base/mem.h"
+#include "format/charset.h"
+#include "format/csv_chars.h"
+#include "format/format.h"
+#include "record/number.h"
+#include "record/pattern.h"
+
+#include <limits.h>
+
+enum { TEXT_MAX = PST_PATTERN_TEXT_MAX, ROW_MAX = INT_MAX };
+
+struct pst_writer {
+    pst_csv_chars chars;
+    bool header, legacy_null, formula_guard;
+    int number_format;
+    char *null_value, *empty_value;
+    pst_zone *zone;
+    int32_t fixed_offset;
+    bool fixed_zone;
+    pst_pattern *date, *timestamp, *ntz; /* NULL = the default */
+    pst_charset *charset;
+    pst_buf row; /* for other character sets */
+    char **names;
+    pst_type *types;
+    size_t n;
+};
+
+/* ---- opening ---- */
+
+static pst_rc set_char(char to[4], size_t *n, const char *setting, const char *value,
+                       const char *def, pst_err *err)
+{
+    pst_sv c;
+    pst_err local = PST_ERR_INIT;
+    pst_rc rc = pst_csv_parse_char(value ? value : def, &c, &local);
+    if (rc != PST_OK)
+        return pst_fail(err, rc, "%s: %s", setting, local.text);
+    memcpy(to, c.p, c.n);
+    *n = c.n;
+    return PST_OK;
+}
+
+static pst_rc set_escape_escape(pst_csv_chars *c, const char *value, pst_err *err)
+{
+    if (!value) { /* the escape itself where it is not the quote */
+        bool same = c->escape_n == c->quote_n && !memcmp(c->escape, c->quote, c->quote_n);
+        c->escape_escape_n = same ? 0 : c->escape_n;
+        memcpy(c->escape_escape, c->escape, c->escape_n);
+    } else {
+        pst_rc rc = set_char(c->escape_escape, &c->escape_escape_n,
+                             "csv.charToEscapeQuoteEscaping", value, "", err);
+        if (rc != PST_OK)
+            return rc;
+    }
+    if (c->escape_escape_n == 1 && c->escape_escape[0] == '\0')
+        c->escape_escape_n = 0;
+    return PST_OK;
+}
+
+static pst_rc set_line(pst_csv_chars *c, const char *value, pst_err *err)
+{
+    size_t n = value ? strlen(value) : 0;
+    if (value && n != 1 && n != 2)
+        return pst_fail(err, PST_E_CONFIG,
+                        "csv.lineSep: a line separator has 1 or 2 characters");
+    memcpy(c->line, value ? value : "\n", value ? n : 1);
+    c->line_n = value ? n : 1;
+    c->double_line = n == 2;
+    return PST_OK;
+}
+
+static pst_rc set_chars(pst_writer *w, const pst_csv_conf *conf, pst_err *err)
+{
+    pst_csv_chars *c = &w->chars;
+    bool rfc = conf->dialect == PST_CSV_RFC4180;
+    pst_err local = PST_ERR_INIT;
+    pst_rc rc = pst_csv_parse_sep(conf->sep ? conf->sep : ",", c->sep, &c->sep_n, &local);
+    if (rc != PST_OK)
+        return pst_fail(err, rc, "csv.sep: %s", local.text);
+    c->quote_all = conf->quote_all;
+    c->escape_quotes = conf->escape_quotes || rfc;
+    c->ignore_leading = conf->ignore_leading && !rfc;
+    c->ignore_trailing = conf->ignore_trailing && !rfc;
+    c->has_comment = !rfc;
+    rc =
+        set_char(c->quote, &c->quote_n, "csv.quote", rfc ? NULL : conf->quote, "\"", err);
+    rc = rc ? rc
+            : set_char(c->escape, &c->escape_n, "csv.escape", rfc ? "\"" : conf->escape,
+                       "\\", err);
+    rc = rc ? rc : set_escape_escape(c, rfc ? NULL : conf->escape_escaping, err);
+    /* an unset comment character leaves the library's own, # */
+    bool unset = !conf->comment || !*conf->comment || !strcmp(conf->comment, "\\u0000");
+    rc = rc ? rc
+            : set_char(c->comment, &c->comment_n, "csv.comment",
+                       unset ? NULL : conf->comment, "#", err);
+    rc = rc ? rc : set_line(c, rfc ? "\r\n" : conf->line_sep, err);
+    if (rfc)
+        c->double_line = false;
+    w->null_value = pst_strdup(conf->null_value ? conf->null_value : "");
+    w->empty_value = pst_strdup(conf->empty_value ? conf->empty_value : "\"\"");
+    if (!w->null_value || !w->empty_value)
+        return rc ? rc : pst_fail_nomem(err, "the CSV writer");
+    c->null_value = pst_sv_of(w->null_value);
+    c->empty_value = pst_sv_of(w->empty_value);
+    if (rc == PST_OK)
+        pst_csv_chars_finish(c);
+    return rc;
+}
+
+static pst_rc set_pattern(pst_pattern **out, const char *setting, const char *text,
+                          pst_pattern_use use, pst_err *err)
+{
+    pst_err local = PST_ERR_INIT;
+    pst_rc rc = text ? pst_pattern_new(out, text, use, &local) : PST_OK;
+    return rc ? pst_fail(err, rc, "%s: %s", setting, local.text) : PST_OK;
+}
+
+static pst_rc set_times(pst_writer *w, const pst_csv_conf *conf, pst_err *err)
+{
+    bool legacy = conf->time_parser_policy == PST_TIME_LEGACY;
+    pst_pattern_use use = legacy ? PST_PATTERN_LEGACY : PST_PATTERN_FORMAT;
+    const char *date = conf->date_format, *stamp = conf->timestamp_format;
+    if (legacy && !date)
+        date = "yyyy-MM-dd";
+    if (legacy && !stamp)
+        stamp = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX";
+    const char *zone = conf->session_time_zone ? conf->session_time_zone : "UTC";
+    pst_err local = PST_ERR_INIT;
+    pst_rc rc = pst_zone_new(&w->zone, pst_sv_of(zone), &local);
+    if (rc != PST_OK)
+        return pst_fail(err, rc, "spark.sql.session.timeZone: %s", local.text);
+    w->fixed_zone = pst_zone_is_fixed(w->zone, &w->fixed_offset);
+    rc = set_pattern(&w->date, "csv.dateFormat", date, use, err);
+    rc = rc ? rc : set_pattern(&w->timestamp, "csv.timestampFormat", stamp, use, err);
+    return rc ? rc
+              : set_pattern(&w->ntz, "csv.timestampNTZFormat", conf->timestamp_ntz_format,
+                            PST_PATTERN_FORMAT, err);
+}
+
+static pst_rc set_columns(pst_writer *w, const pst_column *columns, size_t n,
+                          pst_err *err)
+{
+    w->names = pst_calloc(n + 1, sizeof *w->names);
+    w->types = pst_calloc(n + 1, sizeof *w->types);
+    if (!w->names || !w->types)
+        return pst_fail_nomem(err, "the CSV writer");
+    for (size_t i = 0; i < n; i++) {
+        w->names[i] = pst_strdup(columns[i].name);
+        if (!w->names[i])
+            return pst_fail_nomem(err, "the CSV writer");
+        w->types[i] = columns[i].type;
+        w->n++;
+        if (columns[i].type >= PST_T_STRUCT || columns[i].type == PST_T_BINARY)
+            return pst_fail(
+                err, PST_E_CONFIG, "column '%s' is of a type that CSV can't hold%s",
+                columns[i].name,
+                columns[i].type == PST_T_BINARY ? ": BINARY; select CAST(… AS STRING)"
+                                                : "");
+    }
+    return PST_OK;
+}
+
+static void csv_close(pst_writer *w)
+{
+    if (!w)
+        return;
+    for (size_t i = 0; w->names && i < w->n; i++)
+        pst_free(w->names[i]);
+    pst_free(w->names);
+    pst_free(w->types);
+    pst_free(w->null_value);
+    pst_free(w->empty_value);
+    pst_pattern_free(w->date);
+    pst_pattern_free(w->timestamp);
+    pst_pattern_free(w->ntz);
+    pst_zone_free(w->zone);
+    pst_charset_free(w->charset);
+    pst_buf_done(&w->row);
+    pst_free(w);
+}
+
+static pst_rc csv_open(pst_writer **out, const pst_csv_conf *conf,
+                       const pst_column *columns, size_t n_columns, pst_err *err)
+{
+    pst_err local = PST_ERR_INIT;
+    pst_writer *w = pst_calloc(1, sizeof *w);
+    if (!w)
+        return pst_fail_nomem(err, "the CSV writer");
+    pst_buf_init(&w->row, ROW_MAX);
+    w->header = conf->header;
+    w->legacy_null = conf->legacy_null_quoted;
+    w->formula_guard = conf->formula_guard;
+    w->number_format = conf->number_format;
+    pst_rc rc = set_chars(w, conf, err);
+    rc = rc ? rc : set_times(w, conf, err);
+    if (rc == PST_OK) {
+        rc = pst_charset_new(&w->charset, conf->encoding ? conf->encoding : "UTF-8",
+                             &local);
+        if (rc != PST_OK)
+            (void)pst_fail(err, rc, "csv.encoding: %s", local.text);
+    }
+    rc = rc ? rc : set_columns(w, columns, n_columns, err);
+    if (rc != PST_OK) {
+        csv_close(w);
+        return rc;
+    }
+    *out = w;
+    return PST_OK;
+}
+
+/* ---- text of cells ---- */
+
+static size_t put_year(char *p, int64_t year)
+{
+    char *start = p;
+    uint64_t magnitude = (uint64_t)(year < 0 ? -year : year);
+    if (year < 0)
+        *p++ = '-';
+    else if (year > 9999)
+        *p++ = '+';
+    size_t width = 4;
+    for (uint64_t limit = 10000; magnitude >= limit; limit *= 10)
+        width++;
+    pst_number_padded(p, magnitude, width);
+    return (size_t)(p - start) + width;
+}
+
+static size_t put_date(char *out, const pst_civil *c)
+{
+    char *p = out + put_year(out, c->year);
+    *p++ = '-';
+    pst_number_padded(p, (uint64_t)c->month, 2);
+    p[2] = '-';
+    pst_number_padded(p + 3, (uint64_t)c->day, 2);
+    return (size_t)(p - out) + 5;
+}
+
+/* Z, or +hh:mm with the seconds of old local times cut off. */
+static size_t put_offset(char *p, int32_t offset)
+{
+    int32_t minutes = (offset < 0 ? -offset : offset) / 60;
+    if (minutes == 0) {
+        *p = 'Z';
+        return 1;
+    }
+    *p = offset < 0 ? '-' : '+';
+    pst_number_padded(p + 1, (uint64_t)minutes / 60, 2);
+    p[3] = ':';
+    pst_number_padded(p + 4, (uint64_t)minutes % 60, 2);
+    return 6;
+}
+
+static size_t put_local(char *out, int64_t local)
+{
+    pst_civil c;
+    pst_civil_of_micros(local, &c);
+    char *p = out + put_date(out, &c);
+    p[0] = 'T';
+    pst_number_padded(p + 1, (uint64_t)c.hour, 2);
+    p[3] = ':';
+    pst_number_padded(p + 4, (uint64_t)c.minute, 2);
+    p[6] = ':';
+    pst_number_padded(p + 7, (uint64_t)c.second, 2);
+    p[9] = '.';
+    pst_number_padded(p + 10, (uint64_t)(c.micro / 1000), 3);
+    return (size_t)(p - out) + 13;
+}
+
+static size_t put_timestamp(const pst_writer *w, char *out, int64_t micros)
+{
+    int32_t offset = w->fixed_offset;
+    int64_t local = micros;
+    if (w->fixed_zone) {
+        if (__builtin_add_overflow(micros, (int64_t)offset * PST_MICROS, &local))
+            local = micros;
+    } else {
+        local = pst_micros_to_local(micros, w->zone, &offset);
+    }
+    size_t n = put_local(out, local);
+    return n + put_offset(out + n, offset);
+}
+
+static bool cell_text(const pst_writer *w, pst_type type, const pst_cell *cell, char *out,
+                      size_t *n)
+{
+    pst_civil c;
+    switch (type) {
+    case PST_T_BOOLEAN:
+        *n = cell->as.b ? 4 : 5;
+        memcpy(out, cell->as.b ? "true" : "false", *n);
+        return true;
+    case PST_T_FLOAT:
+        *n = pst_number_of_float(out, (float)cell->as.d,
+                                 (enum pst_number_format)w->number_format);
+        return true;
+    case PST_T_DOUBLE:
+        *n = pst_number_of_double(out, cell->as.d,
+                                  (enum pst_number_format)w->number_format);
+        return true;
+    case PST_T_DATE:
+        if (w->date)
+            return pst_pattern_format(w->date, PST_PATTERN_DATE,
+                                      cell->as.i * PST_SECONDS_A_DAY * PST_MICROS, NULL,
+                                      out, TEXT_MAX, n);
+        pst_civil_of_days(cell->as.i, &c);
+        *n = put_date(out, &c);
+        return true;
+    case PST_T_TIMESTAMP:
+        if (w->timestamp)
+            return pst_pattern_format(w->timestamp, PST_PATTERN_ZONED, cell->as.i,
+                                      w->zone, out, TEXT_MAX, n);
+        *n = put_timestamp(w, out, cell->as.i);
+        return true;
+    case PST_T_TIMESTAMP_NTZ:
+        if (w->ntz)
+            return pst_pattern_format(w->ntz, PST_PATTERN_LOCAL, cell->as.i, NULL, out,
+                                      TEXT_MAX, n);
+        *n = put_local(out, cell->as.i);
+        return true;
+    default:
+        *n = pst_number_of_long(out, cell->as.i);
+        return true;
+    }
+}
+
+/* ---- rows ---- */
+
+static bool is_formula(pst_sv s)
+{
+    return s.n && s.p[0] && strchr("=+-@\t\r", s.p[0]) != NULL;
+}
+
+static pst_rc add_string(pst_writer *w, bool first, pst_sv s, pst_buf *out)
+{
+    if (!w->formula_guard || !is_formula(s))
+        return pst_csv_field(&w->chars, first, s, out);
+    char *guarded = pst_malloc(s.n + 1);
+    if (!guarded)
+        return PST_E_NOMEM;
+    guarded[0] = '\'';
+    memcpy(guarded + 1, s.p, s.n);
+    pst_rc rc = pst_csv_field(&w->chars, first, (pst_sv){guarded, s.n + 1}, out);
+    pst_free(guarded);
+    return rc;
+}
+
+static pst_rc add_cell(pst_writer *w, size_t i, const pst_cell *cell, pst_buf *out)
+{
+    char text[TEXT_MAX];
+    size_t n = 0;
+    pst_type type = w->types[i];
+    if (cell->null && w->legacy_null)
+        return pst_csv_field(&w->chars, i == 0, w->chars.null_value, out);
+    if (cell->null)
+        return pst_csv_field(&w->chars, i == 0, (pst_sv){NULL, 0}, out);
+    if (type == PST_T_STRING) /* an empty string may have no address */
+        return add_string(w, i == 0, cell->as.s.n ? cell->as.s : PST_SV(""), out);
+    if (type == PST_T_DECIMAL)
+        return pst_csv_field(&w->chars, i == 0, cell->as.s, out);
+    if (!cell_text(w, type, cell, text, &n))
+        return PST_E_UNSUPPORTED;
+    bool pattern = (type == PST_T_DATE && w->date) ||
+                   (type == PST_T_TIMESTAMP && w->timestamp) ||
+                   (type == PST_T_TIMESTAMP_NTZ && w->ntz);
+    if (w->chars.plain_numbers && !pattern)
+        return pst_buf_add(out, text, n);
+    return pst_csv_field(&w->chars, i == 0, (pst_sv){text, n}, out);
+}
+
+static pst_rc add_row(pst_writer *w, const pst_row *row, pst_buf *out)
+{
+    size_t before = out->len;
+    pst_rc rc = PST_OK;
+    for (size_t i = 0; i < w->n && rc == PST_OK; i++) {
+        if (i)
+            rc = pst_buf_add(out, w->chars.sep, w->chars.sep_n);
+        if (rc == PST_OK && row)
+            rc = add_cell(w, i, &row->cells[i], out);
+        else if (rc == PST_OK)
+            rc = pst_csv_field(&w->chars, i == 0, pst_sv_of(w->names[i]), out);
+    }
+    if (rc == PST_OK && out->len > before)
+        rc = pst_buf_add(out, w->chars.line, w->chars.line_n);
+    if (rc != PST_OK)
+        out->len = before;
+    return rc;
+}
+
+/* row == NULL: the header. */
+static pst_rc write_row(pst_writer *w, const pst_row *row, pst_buf *out, pst_err *err)
+{
+    pst_rc rc;
+    size_t before = out->len;
+    if (pst_charset_is_utf8(w->charset)) {
+        rc = add_row(w, row, out);
+    } else {
+        pst_buf_clear(&w->row);
+        rc = add_row(w, row, &w->row);
+        if (rc == PST_OK)
+            rc = pst_charset_add(w->charset, (pst_sv){w->row.data, w->row.len}, out);
+    }
+    if (rc == PST_OK)
+        return PST_OK;
+    out->len = before;
+    if (rc == PST_E_UNSUPPORTED)
+        return pst_fail(err, PST_E_CONFIG,
+                        "a date or time pattern asks for a field that the column's type "
+                        "doesn't have");
+    if (rc == PST_E_LIMIT)
+        return pst_fail(err, rc, "a row does not fit the buffer");
+    return pst_fail_nomem(err, "a row");
+}
+
+static pst_rc csv_begin(pst_writer *w, pst_buf *out, pst_err *err)
+{
+    pst_charset_reset(w->charset);
+    return w->header ? write_row(w, NULL, out, err) : PST_OK;
+}
+
+static pst_rc csv_row(pst_writer *w, const pst_row *row, pst_buf *out, pst_err *err)
+{
+    return write_row(w, row, out, err);
+}
+
+const pst_format pst_format_csv = {
+    .name = "csv",
+    .extension = ".csv",
+    .content_type = "text/csv; charset=utf-8",
+    .open = csv_open,
+    .close = csv_close,
+    .begin = csv_begin,
+    .row = csv_row,
+};

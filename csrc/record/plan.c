@@ -1,0 +1,462 @@
+/*
+ * plan.c - see plan.h. Names resolve as in Spark: without regard to case unless
+ * spark.sql.caseSensitive, `data.` in front is allowed, the output's name is as written.
+ */
+#include "record/plan.h"
+
+#include "base/mem.h"
+#include "record/expr.h"
+#include "record/lex.h"
+
+#include <stdio.h>
+
+/* ---- the tree ---- */
+
+static uint32_t hash_name(pst_sv name)
+{
+    uint32_t h = 2166136261u ^ (uint32_t)name.n;
+    size_t n = name.n < 24 ? name.n : 24;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ (unsigned char)name.p[i]) * 16777619u;
+    return h ^ h >> 15;
+}
+
+pst_node *pst_node_find(const pst_node *node, pst_sv name, size_t guess)
+{
+    if (guess < node->n_children && pst_sv_eq(node->children[guess].name, name))
+        return &node->children[guess];
+    if (node->n_children == 0)
+        return NULL;
+    for (size_t i = hash_name(name) & node->mask;; i = (i + 1) & node->mask) {
+        if (node->table[i] == 0)
+            return NULL;
+        pst_node *child = &node->children[node->table[i] - 1];
+        if (pst_sv_eq(child->name, name))
+            return child;
+    }
+}
+
+static bool hash_children(pst_node *node)
+{
+    size_t size = 4;
+    while (size < node->n_children * 2 + 2)
+        size *= 2;
+    node->mask = size - 1;
+    node->table = pst_calloc(size, sizeof *node->table);
+    if (!node->table)
+        return false;
+    for (size_t k = 0; k < node->n_children; k++) {
+        if (node->children[k].corrupt_record)
+            continue;
+        size_t i = hash_name(node->children[k].name) & node->mask;
+        while (node->table[i])
+            i = (i + 1) & node->mask;
+        node->table[i] = (uint16_t)(k + 1);
+    }
+    return true;
+}
+
+static bool build_node(pst_node *node, const pst_dtype *type, size_t depth)
+{
+    node->dtype = type;
+    node->type = type->type;
+    node->precision = type->precision;
+    node->scale = type->scale;
+    node->slot = -1;
+    node->depth = depth;
+    bool is_struct = type->type == PST_T_STRUCT;
+    size_t n = is_struct ? type->n_fields : type->type >= PST_T_ARRAY ? 1 : 0;
+    if (n == 0)
+        return true;
+    node->children = pst_calloc(n, sizeof *node->children);
+    if (!node->children)
+        return false;
+    for (size_t i = 0; i < n; i++, node->n_children++) {
+        const pst_dtype *child = is_struct ? &type->fields[i].type : type->item;
+        node->children[i].name = is_struct ? pst_sv_of(type->fields[i].name) : PST_SV("");
+        if (!build_node(&node->children[i], child, depth + 1)) {
+            node->n_children++;
+            return false;
+        }
+    }
+    return !is_struct || hash_children(node);
+}
+
+static void free_node(pst_node *node)
+{
+    for (size_t i = 0; i < node->n_children; i++)
+        free_node(&node->children[i]);
+    pst_free(node->children);
+    pst_free(node->table);
+    pst_free(node->slots);
+}
+
+/* Counts the slots beneath, and fills `slots` when it is there. */
+static size_t collect_slots(const pst_node *node, int *slots)
+{
+    size_t n = 0;
+    if (node->slot >= 0) {
+        if (slots)
+            slots[0] = node->slot;
+        n = 1;
+    }
+    for (size_t i = 0; i < node->n_children; i++)
+        n += collect_slots(&node->children[i], slots ? slots + n : NULL);
+    return n;
+}
+
+/* After binding: what is wanted, and each struct's slots. */
+static bool finish_node(pst_plan *plan, pst_node *node)
+{
+    if (node->depth > plan->depth)
+        plan->depth = node->depth;
+    node->n_slots = collect_slots(node, NULL);
+    node->wanted = node->n_slots > 0;
+    if (node->type == PST_T_STRUCT && node->n_slots) {
+        node->slots = pst_calloc(node->n_slots, sizeof *node->slots);
+        if (!node->slots)
+            return false;
+        (void)collect_slots(node, node->slots);
+    }
+    for (size_t i = 0; i < node->n_children; i++)
+        if (!finish_node(plan, &node->children[i]))
+            return false;
+    return true;
+}
+
+/* ---- names ---- */
+
+static bool same_name(const pst_plan *plan, pst_sv a, const char *b)
+{
+    return plan->case_sensitive ? pst_sv_is(a, b) : pst_sv_eq_nocase(a, pst_sv_of(b));
+}
+
+static pst_node *find_field(const pst_plan *plan, pst_node *node, const char *name,
+                            size_t *matches)
+{
+    pst_node *found = NULL;
+    *matches = 0;
+    for (size_t i = 0; node->type == PST_T_STRUCT && i < node->n_children; i++) {
+        if (same_name(plan, node->children[i].name, name)) {
+            found = &node->children[i];
+            ++*matches;
+        }
+    }
+    return found;
+}
+
+typedef struct kafka_column {
+    const char *name;
+    pst_source source;
+    pst_type type;
+} kafka_column;
+
+static const kafka_column KAFKA[] = {
+    {"key", PST_FROM_KEY, PST_T_STRING},
+    {"topic", PST_FROM_TOPIC, PST_T_STRING},
+    {"partition", PST_FROM_PARTITION, PST_T_INT},
+    {"offset", PST_FROM_OFFSET, PST_T_LONG},
+    {"timestamp", PST_FROM_TIMESTAMP, PST_T_TIMESTAMP},
+    {"timestampType", PST_FROM_TIMESTAMP_TYPE, PST_T_INT},
+};
+
+static pst_rc no_column(const pst_plan *plan, const pst_node *in, const pst_expr *e,
+                        const char *name, pst_err *err)
+{
+    const char *nearest = NULL;
+    unsigned best = (unsigned)(strlen(name) / 2 < 3 ? strlen(name) / 2 + 1 : 4);
+    for (size_t i = 0; i < in->n_children && i < 1000; i++) {
+        pst_sv other = in->children[i].name;
+        unsigned d = pst_edit_distance(pst_sv_of(name), other, best);
+        if (d < best) {
+            best = d;
+            nearest = other.p;
+        }
+    }
+    const char *where = in == &plan->root ? "value.schema" : in->name.p;
+    if (nearest)
+        return pst_lex_fail_at(err, e->pos, "no column '%s' in %s; did you mean '%s'?",
+                               name, where, nearest);
+    return pst_lex_fail_at(err, e->pos, "no column '%s' in %s", name, where);
+}
+
+static bool bind_kafka(const pst_plan *plan, const char *name, pst_binding *out)
+{
+    for (size_t i = 0; i < sizeof KAFKA / sizeof *KAFKA; i++) {
+        if (!same_name(plan, pst_sv_of(name), KAFKA[i].name))
+            continue;
+        *out =
+            (pst_binding){.source = KAFKA[i].source, .slot = -1, .type = KAFKA[i].type};
+        return true;
+    }
+    return false;
+}
+
+/* Walks the steps from `from` on. */
+static pst_rc walk(pst_plan *plan, const pst_expr *e, size_t from, pst_node **out,
+                   pst_err *err)
+{
+    pst_node *node = &plan->root;
+    size_t matches;
+    for (size_t i = from; i < e->n_names; i++) {
+        if (node->type != PST_T_STRUCT) {
+            char type[64];
+            pst_dtype_name(node->dtype, type, sizeof type);
+            return pst_lex_fail_at(err, e->pos, "'%s' is %s and has no field '%s'",
+                                   node->name.p, type, e->names[i]);
+        }
+        pst_node *child = find_field(plan, node, e->names[i], &matches);
+        if (!child)
+            return no_column(plan, node, e, e->names[i], err);
+        if (matches > 1)
+            return pst_lex_fail_at(err, e->pos,
+                                   "'%s' is ambiguous: names differ only in case "
+                                   "(spark.sql.caseSensitive=true tells them apart)",
+                                   e->names[i]);
+        node = child;
+    }
+    *out = node;
+    return PST_OK;
+}
+
+/* The field that a path or a star's prefix names, or a Kafka column (*out NULL). */
+static pst_rc resolve(pst_plan *plan, const pst_expr *e, pst_node **out,
+                      pst_binding *kafka, pst_err *err)
+{
+    size_t matches, from = 0;
+    *out = NULL;
+    if (e->n_names && !find_field(plan, &plan->root, e->names[0], &matches)) {
+        bool star = e->kind == PST_X_STAR;
+        if (e->n_names == 1 && !star && bind_kafka(plan, e->names[0], kafka))
+            return PST_OK;
+        if (same_name(plan, PST_SV("data"), e->names[0]) && (e->n_names > 1 || star))
+            from = 1;
+        else if (e->n_names == 1 && same_name(plan, PST_SV("headers"), e->names[0]))
+            return pst_lex_fail_at(err, e->pos,
+                                   "the Kafka column headers is not supported "
+                                   "yet; key, topic, partition, offset and "
+                                   "timestamp are");
+        else if (e->n_names == 1 && same_name(plan, PST_SV("value"), e->names[0]))
+            return pst_lex_fail_at(err, e->pos,
+                                   "the Kafka column value can't be selected; "
+                                   "its fields can");
+    }
+    return walk(plan, e, from, out, err);
+}
+
+static int slot_of(pst_plan *plan, pst_node *node)
+{
+    if (node->slot < 0)
+        node->slot = (int)plan->n_slots++;
+    if (node->corrupt_record)
+        plan->corrupt_slot = node->slot;
+    return node->slot;
+}
+
+pst_rc pst_plan_bind(pst_plan *plan, const pst_expr *path, pst_binding *out, pst_err *err)
+{
+    pst_node *node;
+    pst_rc rc = resolve(plan, path, &node, out, err);
+    if (rc != PST_OK || !node)
+        return rc;
+    if (node->type >= PST_T_STRUCT) {
+        char type[64];
+        pst_dtype_name(node->dtype, type, sizeof type);
+        return pst_lex_fail_at(
+            err, path->pos, "'%s' is %s, which no column of a CSV can hold%s%s%s%s",
+            node->name.p, type, node->type == PST_T_STRUCT ? "; select its fields: " : "",
+            node->type == PST_T_STRUCT ? node->name.p : "",
+            node->type == PST_T_STRUCT ? "." : "",
+            node->type == PST_T_STRUCT ? node->children[0].name.p : "");
+    }
+    *out = (pst_binding){.source = PST_FROM_SLOT,
+                         .slot = slot_of(plan, node),
+                         .type = node->type,
+                         .precision = node->precision,
+                         .scale = node->scale};
+    return PST_OK;
+}
+
+/* ---- outputs ---- */
+
+static pst_rc add_output(pst_plan *plan, const char *name, const pst_output *output,
+                         const pst_column *type, pst_err *err)
+{
+    size_t n = plan->n_outputs;
+    if (n >= PST_SELECT_MAX)
+        return pst_fail(err, PST_E_CONFIG, "more than %d columns", PST_SELECT_MAX);
+    if ((n & (n - 1)) == 0) {
+        size_t cap = n ? n * 2 : 1;
+        pst_output *outputs = pst_realloc(plan->outputs, cap, sizeof *outputs);
+        if (outputs)
+            plan->outputs = outputs;
+        pst_column *columns = pst_realloc(plan->columns, cap, sizeof *columns);
+        if (columns)
+            plan->columns = columns;
+        if (!outputs || !columns)
+            return pst_fail_nomem(err, "the columns");
+    }
+    char *copy = pst_strdup(name);
+    if (!copy)
+        return pst_fail_nomem(err, "the columns");
+    plan->outputs[n] = *output;
+    plan->columns[n] = *type;
+    plan->columns[n].name = copy;
+    plan->n_outputs++;
+    return PST_OK;
+}
+
+static pst_rc add_path(pst_plan *plan, const pst_expr *e, const char *name, pst_err *err)
+{
+    pst_binding b;
+    pst_rc rc = pst_plan_bind(plan, e, &b, err);
+    if (rc != PST_OK)
+        return rc;
+    pst_output output = {.source = b.source, .slot = b.slot};
+    pst_column type = {.type = b.type, .precision = b.precision, .scale = b.scale};
+    return add_output(plan, name, &output, &type, err);
+}
+
+static pst_rc add_star(pst_plan *plan, const pst_expr *e, pst_err *err)
+{
+    pst_node *node;
+    pst_binding unused;
+    pst_rc rc = resolve(plan, e, &node, &unused, err);
+    if (rc == PST_OK && node->type != PST_T_STRUCT)
+        rc = pst_lex_fail_at(err, e->pos, "'%s' is no STRUCT, so it has no .*",
+                             node->name.p);
+    for (size_t i = 0; rc == PST_OK && i < node->n_children; i++) {
+        pst_node *child = &node->children[i];
+        if (child->type >= PST_T_STRUCT) {
+            char type[64];
+            pst_dtype_name(child->dtype, type, sizeof type);
+            return pst_lex_fail_at(
+                err, e->pos,
+                "* takes in column '%s', which is %s and no column of a "
+                "CSV can hold; list the columns",
+                child->name.p, type);
+        }
+        pst_output output = {.source = PST_FROM_SLOT, .slot = slot_of(plan, child)};
+        pst_column column = {
+            .type = child->type, .precision = child->precision, .scale = child->scale};
+        rc = add_output(plan, child->name.p, &output, &column, err);
+    }
+    return rc;
+}
+
+static pst_rc add_expr(pst_plan *plan, const pst_select_item *item, const char *text,
+                       const pst_reader_conf *conf, pst_err *err)
+{
+    pst_output output = {.source = PST_FROM_EXPR, .slot = -1};
+    pst_column column = {.type = PST_T_STRING};
+    const pst_expr *e = item->expr;
+    pst_rc rc = pst_code_new(&output.code, plan, e, conf, &column, err);
+    if (rc != PST_OK)
+        return rc;
+    char *name = item->alias ? pst_strdup(item->alias)
+                             : pst_strndup(text + e->pos, e->end - e->pos);
+    rc = name ? add_output(plan, name, &output, &column, err)
+              : pst_fail_nomem(err, "the columns");
+    if (rc != PST_OK)
+        pst_code_free(output.code);
+    pst_free(name);
+    return rc;
+}
+
+static pst_rc add_item(pst_plan *plan, const pst_select_item *item, const char *text,
+                       const pst_reader_conf *conf, pst_err *err)
+{
+    const pst_expr *e = item->expr;
+    if (e->kind == PST_X_STAR)
+        return add_star(plan, e, err);
+    if (e->kind == PST_X_PATH)
+        return add_path(plan, e, item->alias ? item->alias : e->names[e->n_names - 1],
+                        err);
+    return add_expr(plan, item, text, conf, err);
+}
+
+static pst_rc check_names(const pst_plan *plan, pst_err *err)
+{
+    for (size_t i = 0; i < plan->n_outputs && plan->n_outputs <= 2000; i++)
+        for (size_t k = 0; k < i; k++)
+            if (same_name(plan, pst_sv_of(plan->columns[i].name), plan->columns[k].name))
+                return pst_fail(err, PST_E_CONFIG,
+                                "column '%s' is selected twice; give one of them another "
+                                "name with AS",
+                                plan->columns[i].name);
+    return PST_OK;
+}
+
+static pst_rc bind_select(pst_plan *plan, const pst_reader_conf *conf, pst_err *err)
+{
+    const char *text = conf->select && *conf->select ? conf->select : "*";
+    pst_select select = {NULL, 0};
+    pst_err local = PST_ERR_INIT;
+    pst_rc rc = pst_select_parse(&select, text, &local);
+    for (size_t i = 0; rc == PST_OK && i < select.n; i++)
+        rc = add_item(plan, &select.items[i], text, conf, &local);
+    rc = rc ? rc : check_names(plan, &local);
+    pst_select_done(&select);
+    return rc ? pst_fail(err, rc, "select: %s", local.text) : PST_OK;
+}
+
+static pst_rc mark_corrupt(pst_plan *plan, const char *name, pst_err *err)
+{
+    for (size_t i = 0; name && i < plan->root.n_children; i++) {
+        pst_node *node = &plan->root.children[i];
+        if (!pst_sv_is(node->name, name))
+            continue;
+        if (node->type != PST_T_STRING)
+            return pst_fail(err, PST_E_CONFIG,
+                            "value.schema: column '%s' holds bad records and must be "
+                            "STRING",
+                            name);
+        node->corrupt_record = true;
+        plan->has_corrupt = true;
+        pst_free(plan->root.table);
+        plan->root.table = NULL;
+        return hash_children(&plan->root) ? PST_OK : pst_fail_nomem(err, "the schema");
+    }
+    return PST_OK;
+}
+
+pst_rc pst_plan_new(pst_plan **out, const pst_reader_conf *conf, pst_err *err)
+{
+    pst_plan *plan = pst_calloc(1, sizeof *plan);
+    if (!plan)
+        return pst_fail_nomem(err, "the schema");
+    plan->corrupt_slot = -1;
+    plan->case_sensitive = conf->case_sensitive;
+    pst_err local = PST_ERR_INIT;
+    const char *ddl = conf->value_schema ? conf->value_schema : "";
+    pst_rc rc = pst_schema_parse(&plan->schema, ddl, &local);
+    if (rc != PST_OK)
+        (void)pst_fail(err, rc, "value.schema: %s", local.text);
+    if (rc == PST_OK && !build_node(&plan->root, plan->schema, 0))
+        rc = pst_fail_nomem(err, "the schema");
+    rc = rc ? rc : mark_corrupt(plan, conf->corrupt_record_column, err);
+    rc = rc ? rc : bind_select(plan, conf, err);
+    if (rc == PST_OK && !finish_node(plan, &plan->root))
+        rc = pst_fail_nomem(err, "the schema");
+    if (rc != PST_OK) {
+        pst_plan_free(plan);
+        return rc;
+    }
+    *out = plan;
+    return PST_OK;
+}
+
+void pst_plan_free(pst_plan *plan)
+{
+    if (!plan)
+        return;
+    for (size_t i = 0; i < plan->n_outputs; i++) {
+        pst_free((char *)(uintptr_t)plan->columns[i].name);
+        pst_code_free(plan->outputs[i].code);
+    }
+    pst_free(plan->outputs);
+    pst_free(plan->columns);
+    free_node(&plan->root);
+    pst_dtype_free(plan->schema);
+    pst_free(plan);
+}

@@ -1,0 +1,106 @@
+/*
+ * utf8.c - see utf8.h.
+ */
+#include "record/utf8.h"
+
+static bool cont(unsigned char c)
+{
+    return (c & 0xC0) == 0x80;
+}
+
+static bool bad_second4(unsigned char a, unsigned char b)
+{
+    return (a == 0xF0 && (b < 0x90 || b > 0xBF)) || (a == 0xF4 && (b & 0xF0) != 0x80) ||
+           !cont(b);
+}
+
+static uint32_t next3(const unsigned char *p, size_t left, size_t *len)
+{
+    bool bad2 = left > 1 && ((p[0] == 0xE0 && (p[1] & 0xE0) == 0x80) || !cont(p[1]));
+    if (left < 3) {
+        *len = bad2 ? 1 : left;
+        return PST_REPLACEMENT;
+    }
+    if (bad2 || !cont(p[2])) {
+        *len = bad2 ? 1 : 2;
+        return PST_REPLACEMENT;
+    }
+    uint32_t code = (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u);
+    *len = 3;
+    return code >= 0xD800 && code <= 0xDFFF ? PST_REPLACEMENT : code;
+}
+
+static uint32_t next4(const unsigned char *p, size_t left, size_t *len)
+{
+    bool bad2 = left > 1 && bad_second4(p[0], p[1]);
+    if (left < 4) {
+        *len = bad2 ? 1 : left > 2 && !cont(p[2]) ? 2 : left;
+        return PST_REPLACEMENT;
+    }
+    if (p[0] > 0xF4 || bad2) {
+        *len = 1;
+        return PST_REPLACEMENT;
+    }
+    if (!cont(p[2]) || !cont(p[3])) {
+        *len = cont(p[2]) ? 3 : 2;
+        return PST_REPLACEMENT;
+    }
+    *len = 4;
+    return (p[0] & 7u) << 18 | (p[1] & 63u) << 12 | (p[2] & 63u) << 6 | (p[3] & 63u);
+}
+
+uint32_t pst_utf8_next(const unsigned char *p, const unsigned char *end, size_t *len)
+{
+    size_t left = (size_t)(end - p);
+    unsigned char c = p[0];
+    *len = 1;
+    if (c < 0x80)
+        return c;
+    if (c >= 0xC2 && c <= 0xDF) {
+        if (left < 2 || !cont(p[1]))
+            return PST_REPLACEMENT;
+        *len = 2;
+        return (c & 31u) << 6 | (p[1] & 63u);
+    }
+    if (c >= 0xE0 && c <= 0xEF)
+        return next3(p, left, len);
+    if (c >= 0xF0 && c <= 0xF7)
+        return next4(p, left, len);
+    return PST_REPLACEMENT;
+}
+
+size_t pst_utf8_put(char *out, uint32_t code)
+{
+    if (code < 0x80) {
+        out[0] = (char)code;
+        return 1;
+    }
+    if (code < 0x800) {
+        out[0] = (char)(0xC0 | code >> 6);
+        out[1] = (char)(0x80 | (code & 63));
+        return 2;
+    }
+    if (code < 0x10000) {
+        out[0] = (char)(0xE0 | code >> 12);
+        out[1] = (char)(0x80 | (code >> 6 & 63));
+        out[2] = (char)(0x80 | (code & 63));
+        return 3;
+    }
+    out[0] = (char)(0xF0 | code >> 18);
+    out[1] = (char)(0x80 | (code >> 12 & 63));
+    out[2] = (char)(0x80 | (code >> 6 & 63));
+    out[3] = (char)(0x80 | (code & 63));
+    return 4;
+}
+
+size_t pst_utf8_repair(char *out, pst_sv in)
+{
+    const unsigned char *p = (const unsigned char *)in.p, *end = p + in.n;
+    char *start = out;
+    while (p < end) {
+        size_t len;
+        out += pst_utf8_put(out, pst_utf8_next(p, end, &len));
+        p += len;
+    }
+    return (size_t)(out - start);
+}
