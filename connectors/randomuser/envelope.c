@@ -81,7 +81,7 @@ static bool skip_nested(scanner *s)
 static bool skip_bare(scanner *s)
 {
     const char *from = s->p;
-    while (s->p < s->end && !memchr(",}] \t\r\n", *s->p, 7))
+    while (s->p < s->end && !strchr(",}] \t\r\n", *s->p)) /* a NUL ends it too */
         s->p++;
     return s->p > from;
 }

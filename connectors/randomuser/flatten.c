@@ -259,6 +259,13 @@ static pst_rc add_key(pst_buf *out, const json_t *user, bool need, size_t *key_l
     return rc == PST_OK ? rc : pst_fail(err, rc, "no room for its key");
 }
 
+/* jansson names an error of the text, but not always that it found no memory. */
+static bool is_nomem(const json_error_t *why)
+{
+    enum json_error_code code = json_error_code(why);
+    return code == json_error_out_of_memory || code == json_error_unknown;
+}
+
 static pst_rc parse_user(json_t **out, pst_sv text, pst_err *err)
 {
     json_error_t why;
@@ -266,7 +273,7 @@ static pst_rc parse_user(json_t **out, pst_sv text, pst_err *err)
         return pst_fail_retriable(err, PST_E_INVALID, "it has %zu bytes, more than %d",
                                   text.n, PST_RANDOMUSER_USER_BYTES);
     json_t *user = json_loadb(text.p, text.n, JSON_ALLOW_NUL, &why);
-    if (!user && json_error_code(&why) == json_error_out_of_memory)
+    if (!user && is_nomem(&why))
         return pst_fail_nomem(err, "a user");
     if (!json_is_object(user)) {
         json_decref(user);

@@ -119,13 +119,15 @@ static pst_rc request_page(pst_source *source, pst_err *err)
     pst_randomuser_place place = {source->seed, source->page_no + 1};
     pst_randomuser_shape shape = {own->output, pst_randomuser_has_login(own)};
     size_t wanted = users_wanted(source);
-    const char *url = NULL;
-    if (pst_randomuser_url(own, &place, &source->url) == PST_OK)
-        url = pst_buf_cstr(&source->url);
-    if (!url)
+    pst_rc rc = pst_randomuser_url(own, &place, &source->url);
+    if (rc == PST_OK)
+        rc = pst_buf_addc(&source->url, '\0');
+    if (rc == PST_E_NOMEM)
+        return pst_fail_nomem(err, "a URL");
+    if (rc != PST_OK)
         return pst_fail(err, PST_E_CONFIG, "the URL with its parameters is too long");
-    pst_rc rc =
-        pst_randomuser_fetch(source->http, own, url, source->env, &source->res, err);
+    rc = pst_randomuser_fetch(source->http, own, source->url.data, source->env,
+                              &source->res, err);
     if (rc != PST_OK)
         return rc;
     pst_sv body = {source->res.body.data, source->res.body.len};

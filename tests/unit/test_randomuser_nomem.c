@@ -1,0 +1,167 @@
+/*
+ * test_randomuser_nomem.c - every allocation of the source fails once, in turn, jansson's
+ * too: no crash, no leak, no half page, and the error says so.
+ */
+#include "mem_fault.c"
+
+#include "connectors/randomuser/internal.h"
+#include "io/kafka_internal.h"
+#include "runtime/source_task.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+enum { TRIES = 10000 };
+
+#define BODY                                                                             \
+    "{\"results\":[{\"login\":{\"uuid\":\"a\"},\"name\":{\"first\":\"F\",\"last\":"      \
+    "\"L\"},"                                                                            \
+    "\"location\":{\"postcode\":1,\"street\":{\"number\":3,\"name\":\"n\"}}},{"          \
+    "\"login\":"                                                                         \
+    "{\"uuid\":\"b\"}}],\"info\":{\"seed\":\"s\"}}"
+
+static pst_rc parse_once(int output, pst_err *err)
+{
+    pst_randomuser_page page;
+    pst_randomuser_shape shape = {output, true};
+    pst_randomuser_page_init(&page);
+    pst_rc rc = pst_randomuser_page_parse(&page, PST_SV(BODY), &shape, 5, err);
+    assert_int_equal(page.n, rc == PST_OK ? 2 : 0);
+    pst_randomuser_page_done(&page);
+    return rc;
+}
+
+static void parse_with_faults(int output)
+{
+    long n = 0;
+    for (; n < TRIES; n++) {
+        pst_err err = PST_ERR_INIT;
+        pst_fault_set(n);
+        pst_rc rc = parse_once(output, &err);
+        long hits = pst_fault_hits();
+        pst_fault_set(-1);
+        assert_int_equal(pst_fault_live(), 0);
+        if (hits == 0) {
+            assert_int_equal(rc, PST_OK);
+            break;
+        }
+        /* Without memory for the seed the page is whole: only info.seed is lost. */
+        if (rc != PST_OK && rc != PST_E_NOMEM)
+            print_message("%s\n", err.text);
+        assert_true(rc == PST_OK || rc == PST_E_NOMEM);
+    }
+    assert_in_range(n, 10, TRIES - 1);
+}
+
+static void test_page(void **state)
+{
+    (void)state;
+    parse_with_faults(PST_RANDOMUSER_RAW);
+    parse_with_faults(PST_RANDOMUSER_FLAT);
+}
+
+static void test_error_text(void **state)
+{
+    (void)state;
+    for (long n = 0; n < 50; n++) {
+        char text[100];
+        pst_fault_set(n);
+        bool found =
+            pst_randomuser_error_text(PST_SV("{\"error\":\"x\"}"), text, sizeof text);
+        pst_fault_set(-1);
+        assert_true(found);
+        assert_non_null(strstr(text, "x"));
+        assert_int_equal(pst_fault_live(), 0);
+    }
+}
+
+static void test_start(void **state)
+{
+    pst_randomuser_conf conf = {0};
+    pst_task_env env = {.clock = pst_clock_system()};
+    long n = 0;
+    (void)state;
+    for (; n < TRIES; n++) {
+        pst_source *source = NULL;
+        pst_err err = PST_ERR_INIT;
+        pst_fault_set(n);
+        pst_rc rc = pst_randomuser.source->start(&source, &conf, &env, &err);
+        pst_fault_set(-1);
+        if (rc != PST_OK)
+            assert_null(source);
+        pst_randomuser.source->stop(source);
+        assert_int_equal(pst_fault_live(), 0);
+        if (rc == PST_OK)
+            break;
+        assert_int_equal(rc, PST_E_NOMEM);
+    }
+    assert_in_range(n, 1, TRIES - 1);
+}
+
+static void test_kafka_clients(void **state)
+{
+    pst_prop item = {.key = (char *)(uintptr_t) "bootstrap.servers",
+                     .value = (char *)(uintptr_t) "127.0.0.1:1"};
+    pst_props worker = {.items = &item, .n = 1};
+    pst_producer_config config = {.kafka = {.worker = &worker, .client_id = "t"}};
+    long n = 0;
+    (void)state;
+    for (; n < TRIES; n++) {
+        pst_producer *producer = NULL;
+        pst_mock_kafka *mock = NULL;
+        pst_err err = PST_ERR_INIT;
+        pst_fault_set(n);
+        pst_rc rc = pst_kafka_check_property("linger.ms", "5", &err);
+        if (rc == PST_OK)
+            rc = pst_mock_kafka_new(&mock, 1, &err);
+        if (rc == PST_OK)
+            rc = pst_producer_new(&producer, &config, &err);
+        pst_fault_set(-1);
+        pst_producer_free(producer);
+        pst_mock_kafka_free(mock);
+        assert_int_equal(pst_fault_live(), 0);
+        if (rc == PST_OK)
+            break;
+        assert_int_equal(rc, PST_E_NOMEM);
+    }
+    assert_in_range(n, 5, TRIES - 1);
+}
+
+static void test_task(void **state)
+{
+    pst_randomuser_conf conf = {.own = {.url = (char *)(uintptr_t) "file:///none.json",
+                                        .topic = (char *)(uintptr_t) "t"}};
+    pst_prop item = {.key = (char *)(uintptr_t) "bootstrap.servers",
+                     .value = (char *)(uintptr_t) "127.0.0.1:1"};
+    pst_props worker = {.items = &item, .n = 1};
+    pst_task_env env = {.clock = pst_clock_system(), .worker = &worker, .id = "t"};
+    long n = 0;
+    (void)state;
+    for (; n < TRIES; n++) {
+        pst_source_result result = {0};
+        pst_err err = PST_ERR_INIT;
+        pst_fault_set(n);
+        pst_rc rc = pst_source_task_run(&pst_randomuser, &conf, &env, &result, &err);
+        pst_fault_set(-1);
+        assert_int_equal(pst_fault_live(), 0);
+        if (rc == PST_E_NOT_FOUND)
+            break;
+        assert_int_equal(rc, PST_E_NOMEM);
+    }
+    assert_in_range(n, 5, TRIES - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_page),  cmocka_unit_test(test_error_text),
+        cmocka_unit_test(test_start), cmocka_unit_test(test_kafka_clients),
+        cmocka_unit_test(test_task),
+    };
+    json_set_alloc_funcs(pst_malloc, pst_free);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
