@@ -49,10 +49,11 @@ static void parse_with_faults(int output)
             assert_int_equal(rc, PST_OK);
             break;
         }
-        /* Without memory for the seed the page is whole: only info.seed is lost. */
-        if (rc != PST_OK && rc != PST_E_NOMEM)
-            print_message("%s\n", err.text);
-        assert_true(rc == PST_OK || rc == PST_E_NOMEM);
+        /* Without memory for the seed the page is whole: only info.seed is lost. jansson
+           takes some failures of its own for bad text: then the page is asked for again.
+         */
+        assert_true(rc == PST_OK || rc == PST_E_NOMEM ||
+                    (rc == PST_E_INVALID && err.retriable));
     }
     assert_in_range(n, 10, TRIES - 1);
 }
