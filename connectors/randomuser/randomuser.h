@@ -30,6 +30,16 @@
     "phone STRING, cell STRING, id STRUCT<name: STRING, value: STRING>, "                \
     "picture STRUCT<large: STRING, medium: STRING, thumbnail: STRING>, nat STRING"
 
+/* A select list for it: a CSV column cannot hold a struct. */
+#define PST_RANDOMUSER_RAW_SELECT                                                        \
+    "login.uuid AS id, name.title AS title, name.first AS first_name, "                  \
+    "name.last AS last_name, gender, location.street.number AS street_number, "          \
+    "location.street.name AS street_name, location.city AS city, "                       \
+    "location.state AS state, location.country AS country, "                             \
+    "location.postcode AS postcode, location.coordinates.latitude AS latitude, "         \
+    "location.coordinates.longitude AS longitude, email, dob.date AS dob, "              \
+    "registered.date AS registered, phone, cell, nat"
+
 extern const pst_connector pst_randomuser;
 
 #endif
