@@ -19,6 +19,21 @@ static bool is_one_of(const char *value, const char *const *all)
 
 /* ---- checks of one value ---- */
 
+/* "host", "host:9000", "[::1]:9000": is what follows the host a port? */
+static bool has_good_port(pst_sv host)
+{
+    pst_sv rest = host;
+    if (pst_sv_starts(host, PST_SV("["))) {
+        (void)pst_sv_cut(host, ']', &rest);
+        if (!rest.p || (rest.n && rest.p[0] != ':'))
+            return false;
+    }
+    pst_sv port;
+    int64_t number = 0;
+    (void)pst_sv_cut(rest, ':', &port);
+    return !port.p || (pst_sv_to_i64(port, &number) && number > 0 && number < 65536);
+}
+
 static pst_rc check_url(const char *value, pst_err *err)
 {
     if (strncmp(value, "file:///", 8) == 0 && value[8])
@@ -30,12 +45,14 @@ static pst_rc check_url(const char *value, pst_err *err)
         return pst_fail(err, PST_E_CONFIG,
                         "begin it with http://, https:// or file:/// (a folder)");
     size_t n = strcspn(host, "/?#");
-    if (n == 0)
+    if (n == 0 || host[0] == ':')
         return pst_fail(err, PST_E_CONFIG, "it names no host");
     if (memchr(host, '@', n))
         return pst_fail(err, PST_E_CONFIG,
                         "no credentials in the URL: set aws.access.key.id and "
                         "aws.secret.access.key");
+    if (!has_good_port((pst_sv){host, n}))
+        return pst_fail(err, PST_E_CONFIG, "a port is a number from 1 to 65535");
     if (host[n] && strcmp(host + n, "/") != 0)
         return pst_fail(err, PST_E_CONFIG,
                         "an endpoint has no path; the bucket goes into s3.bucket.name");
