@@ -244,12 +244,23 @@ static bool window_full(const pst_part *part)
            (conf->flush_bytes && (int64_t)window->bytes.len >= conf->flush_bytes);
 }
 
-static void took(pst_part *part, const pst_msg *msg)
+/* The fingerprint of the last record is wanted once a window, not once a record: it is
+   taken while the record is still there. */
+static void settle_last(pst_part *part)
 {
-    part->read_pos = msg->offset + 1;
+    const pst_msg *msg = part->last_msg;
+    if (!msg)
+        return;
     part->last = (pst_last){.offset = msg->offset,
                             .timestamp_ms = msg->timestamp_ms,
                             .crc32c = pst_chain_fingerprint(msg)};
+    part->last_msg = NULL;
+}
+
+static void took(pst_part *part, const pst_msg *msg)
+{
+    part->read_pos = msg->offset + 1;
+    part->last_msg = msg;
     part->objects->stats.records++;
     pst_part_set_deadline(part);
 }
@@ -277,7 +288,10 @@ static pst_rc take_record(pst_part *part, const pst_msg *msg, pst_err *err)
     part->open->records++;
     part->open->rows += objects->row.len > 0;
     objects->stats.rows += objects->row.len > 0;
-    return window_full(part) ? pst_part_seal(part, err) : PST_OK;
+    if (!window_full(part))
+        return PST_OK;
+    settle_last(part);
+    return pst_part_seal(part, err);
 }
 
 static void reach(pst_part *part, int64_t offset)
@@ -326,7 +340,10 @@ static pst_rc seal_largest(pst_objects *objects, pst_err *err)
         if (p->open && p->open->rows &&
             (!largest || p->open->bytes.len > largest->open->bytes.len))
             largest = p;
-    return largest ? pst_part_seal(largest, err) : PST_OK;
+    if (!largest)
+        return PST_OK;
+    settle_last(largest);
+    return pst_part_seal(largest, err);
 }
 
 static int64_t open_bytes(const pst_objects *objects)
@@ -369,6 +386,8 @@ pst_rc pst_objects_put(pst_objects *objects, const pst_item *items, size_t n,
         if (p)
             rc = put_one(p, &items[i], err);
     }
+    for (pst_part *p = objects->parts; p; p = p->next)
+        settle_last(p); /* the items are the caller's again */
     *taken = i;
     return rc;
 }

@@ -30,11 +30,12 @@ typedef struct sealed {
 typedef struct pst_part {
     struct pst_part *next; /* in objects->parts, or among the orphans */
     pst_objects *objects;
-    pst_chain chain;  /* while in_flight: the pool's; else the task's */
-    int64_t read_pos; /* records below are landed, buffered or covered */
-    int64_t end;      /* until_end: stop here; else INT64_MAX */
-    pst_last last;    /* last record taken */
-    pst_last check;   /* rule 8: expected at its offset; offset -1 = none */
+    pst_chain chain;         /* while in_flight: the pool's; else the task's */
+    int64_t read_pos;        /* records below are landed, buffered or covered */
+    int64_t end;             /* until_end: stop here; else INT64_MAX */
+    pst_last last;           /* last record taken, when last_msg is NULL */
+    const pst_msg *last_msg; /* the same, not fingerprinted yet: within a put() only */
+    pst_last check;          /* rule 8: expected at its offset; offset -1 = none */
     pst_window *open;
     int64_t deadline_ms; /* monotonic; INT64_MAX = nothing to do */
     sealed *line, **line_end;

@@ -1,0 +1,1 @@
+"""`make bench`: the sink against floors measured in the same run."""
