@@ -348,3 +348,13 @@ int64_t pst_rebase_to_julian_days(int64_t days)
     int64_t julian = julian_days(c.year, c.month, c.day);
     return julian >= GREGORIAN_START ? GREGORIAN_START : julian;
 }
+
+/* Dates that the reform skipped count as Julian ones. */
+int64_t pst_hybrid_days(int64_t year, int month, int64_t day)
+{
+    int64_t gregorian = pst_civil_days(year, month, 1) + day - 1;
+    int64_t julian = julian_days(year, month, 1) + day - 1;
+    if (year != 1582)
+        return year > 1582 ? gregorian : julian;
+    return gregorian >= GREGORIAN_START ? gregorian : julian;
+}

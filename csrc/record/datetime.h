@@ -33,5 +33,7 @@ bool pst_parse_timestamp_ntz(pst_sv text, bool allow_zone, int64_t *micros);
    counts by) to the same year, month and day in ours, and back. */
 int64_t pst_rebase_julian_days(int64_t days);
 int64_t pst_rebase_to_julian_days(int64_t days);
+/* The day number java.util.GregorianCalendar gives a date; day may be any number. */
+int64_t pst_hybrid_days(int64_t year, int month, int64_t day);
 
 #endif
