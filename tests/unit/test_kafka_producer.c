@@ -196,7 +196,7 @@ static void test_partition_by_murmur2(void **state)
     pst_outgoing record = {.topic = "users", .partition = -1, .value = PST_SV("v")};
     open_producer(f, 0);
     for (int i = 0; i < 20; i++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "k%d", i);
         record.key = pst_sv_of(key);
         assert_int_equal(pst_producer_send(f->producer, &record, &err), PST_OK);
