@@ -43,7 +43,7 @@ typedef struct sink_task {
     int64_t topic_check_ms, reminded_ms, report_ms;
     const pst_item *items; /* of the last poll, from `at` on not taken yet */
     size_t n_items, at;
-    bool committing;
+    bool committing, ended;
     int64_t commit_after_ms;
     pst_tp *tps; /* COMMIT_MAX */
 } sink_task;
@@ -182,11 +182,13 @@ static void on_revoked(void *opaque, const pst_tp *tps, size_t n, bool lost)
     pst_err why = PST_ERR_INIT;
     if (!task->sink)
         return;
-    bool landed = !lost && land(task, tps, n, REVOKE_FLUSH_MS, &why);
+    /* At the end finish() has decided: what is left is not to be landed. */
+    bool landed = task->ended ? task->ops->idle(task->sink, tps, n)
+                              : !lost && land(task, tps, n, REVOKE_FLUSH_MS, &why);
     pst_logf(task->env->log, PST_LOG_INFO, task->env->id, "group",
              "%zu partition%s %s; %s", n, n == 1 ? "" : "s", lost ? "lost" : "given up",
              landed ? "all landed" : "what was buffered is dropped, it stays in Kafka");
-    if (!lost)
+    if (!lost && !task->ended)
         commit_now(task);
     task->ops->close(task->sink, tps, n);
 }
@@ -413,15 +415,27 @@ static pst_rc loop(sink_task *task, pst_err *err)
 
 /* ---- end ---- */
 
+/* Why not all was landed. A stop whose time is over waits for no request either. */
+static void out_of_time(sink_task *task, pst_err *why)
+{
+    if (pst_cancelled(task->env->abort))
+        (void)pst_fail(why, PST_E_TIMEOUT, "stopped at once");
+    else
+        (void)pst_fail(why, PST_E_TIMEOUT, "shutdown.timeout.ms=%lld is over",
+                       (long long)task->run->shutdown_timeout_ms);
+    if (pst_cancelled(task->env->cancel))
+        pst_cancel_set(task->env->abort);
+}
+
 static pst_rc finish(sink_task *task, pst_rc rc, pst_err *err)
 {
     pst_err why = PST_ERR_INIT;
+    task->ended = true;
     if (rc != PST_OK && rc != PST_E_INVALID)
         return rc; /* what is buffered may be wrong, or cannot be landed */
     bool landed = land(task, NULL, 0, task->run->shutdown_timeout_ms, &why);
     if (!landed && why.code == PST_OK)
-        (void)pst_fail(&why, PST_E_TIMEOUT, "shutdown.timeout.ms=%lld is over",
-                       (long long)task->run->shutdown_timeout_ms);
+        out_of_time(task, &why);
     commit_now(task);
     if (landed || rc != PST_OK)
         return rc;
