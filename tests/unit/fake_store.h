@@ -253,10 +253,20 @@ static inline void fake_free(fake_store *s)
     free(s);
 }
 
+/* Puts a fault on the calls to come; jobs may be under way. */
+static inline void fake_break(fake_store *s, fake_fault fault)
+{
+    pthread_mutex_lock(&s->lock);
+    s->fault = fault;
+    pthread_mutex_unlock(&s->lock);
+}
+
 static inline const fake_object *fake_find(fake_store *s, const char *key)
 {
     bool found;
+    pthread_mutex_lock(&s->lock);
     int at = fake_at(s, key, &found);
+    pthread_mutex_unlock(&s->lock);
     return found ? &s->objects[at] : NULL;
 }
 

@@ -146,8 +146,9 @@ static void rule_1_loser_takes_the_winners_root(void **state)
     pst_chain other;
     assert_int_equal(recover(f, &other, facts_of(-1, "", 5, 100), &resume, &err), PST_OK);
     /* The first GETs find nothing yet: the other's root and count come between. */
-    f->store->fault = (fake_fault){
-        .op = "get", .times = 1, .code = PST_E_NOT_FOUND, .retriable = false};
+    fake_break(f->store,
+               (fake_fault){
+                   .op = "get", .times = 1, .code = PST_E_NOT_FOUND, .retriable = false});
     assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 50, 100), &resume, &err),
                      PST_E_CHAIN); /* 45 offsets expired: told, not skipped */
     assert_int_equal(f->chain.start, 5);
@@ -234,8 +235,11 @@ static void rule_4_own_lost_answer(void **state)
     pst_resume resume;
     assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 0, 100), &resume, &err),
                      PST_OK);
-    f->store->fault = (fake_fault){
-        .op = "put", .times = 1, .code = PST_E_IO, .retriable = true, .applied = true};
+    fake_break(f->store, (fake_fault){.op = "put",
+                                      .times = 1,
+                                      .code = PST_E_IO,
+                                      .retriable = true,
+                                      .applied = true});
     pst_window window;
     pst_outcome outcome;
     fill(&window, "row\n", 5, 4);
@@ -610,8 +614,9 @@ static void recovery_survives_each_failing_call(void **state)
     must_append(&f->chain, 5, PST_APPENDED);
     const char *ops[] = {"get", "list", "head"};
     for (size_t i = 0; i < 3; i++) {
-        f->store->fault =
-            (fake_fault){.op = ops[i], .times = 1, .code = PST_E_IO, .retriable = true};
+        fake_break(
+            f->store,
+            (fake_fault){.op = ops[i], .times = 1, .code = PST_E_IO, .retriable = true});
         assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 0, 100), &resume, &err),
                          PST_E_IO);
         assert_true(err.retriable);

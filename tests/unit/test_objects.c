@@ -281,8 +281,11 @@ static void windows_go_in_order_through_failures(void **state)
     fixture *f = *state;
     f->conf.flush_size = 1;
     open_one(f, 0, 0);
-    f->store->fault = (fake_fault){
-        .op = "put", .times = 3, .code = PST_E_IO, .retriable = true, .applied = true};
+    fake_break(f->store, (fake_fault){.op = "put",
+                                      .times = 3,
+                                      .code = PST_E_IO,
+                                      .retriable = true,
+                                      .applied = true});
     for (int i = 0; i < 4; i++)
         put(f, i, "x");
     for (int i = 0; i < 20; i++) {
@@ -453,8 +456,9 @@ static void memory_is_bounded(void **state)
     memset(value, 'v', 10000);
     value[10000] = '\0';
     open_one(f, 0, 0);
-    f->store->fault =
-        (fake_fault){.op = "put", .times = 1000, .code = PST_E_IO, .retriable = true};
+    fake_break(
+        f->store,
+        (fake_fault){.op = "put", .times = 1000, .code = PST_E_IO, .retriable = true});
     pst_err err = PST_ERR_INIT;
     int64_t offset = 0;
     for (; offset < 1000; offset++) {
@@ -467,7 +471,7 @@ static void memory_is_bounded(void **state)
     }
     assert_in_range(offset, 60, 140); /* of 1 MiB, in rows of 10 kB */
     assert_true(pst_budget_used(&f->budget) < (1 << 20) + PST_CHUNK_MAX + 4096);
-    f->store->fault.times = 0;
+    fake_break(f->store, (fake_fault){.op = NULL});
     for (int i = 0; i < 4; i++) {
         fake_clock_add(&f->clock, 11000);
         f->committed = PST_OFFSET_NONE;
@@ -484,7 +488,7 @@ static void auth_failure_pauses_and_drops_nothing(void **state)
     fixture *f = *state;
     open_one(f, 0, 0);
     put(f, 0, "a");
-    f->store->fault = (fake_fault){.op = "put", .times = 5, .code = PST_E_AUTH};
+    fake_break(f->store, (fake_fault){.op = "put", .times = 5, .code = PST_E_AUTH});
     pst_objects_flush(f->objects, NULL, 0);
     for (int i = 0; i < 12; i++) {
         settle(f);
@@ -503,8 +507,9 @@ static void until_end_gives_up_after_the_retry_timeout(void **state)
     put(f, 0, "a");
     put(f, 1, "beyond the end");
     assert_true(pst_objects_finished(f->objects));
-    f->store->fault =
-        (fake_fault){.op = "put", .times = 1000, .code = PST_E_IO, .retriable = true};
+    fake_break(
+        f->store,
+        (fake_fault){.op = "put", .times = 1000, .code = PST_E_IO, .retriable = true});
     pst_objects_flush(f->objects, NULL, 0);
     pst_rc rc = PST_OK;
     for (int i = 0; rc == PST_OK && i < 400; i++) {
