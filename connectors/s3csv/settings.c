@@ -61,15 +61,16 @@ static void check(const void *opaque, const pst_props *props, pst_conf_report *r
 {
     const pst_s3csv_conf *conf = opaque;
     const pst_prop *regex = pst_props_find(props, "topics.regex");
+    pst_prop file = {.file = props->n ? props->items[0].file : NULL};
     if (!conf->topics.n && !conf->topics_regex && !regex &&
         !pst_props_find(props, "topics"))
-        pst_conf_error(report, NULL, "topics", "missing: set topics or topics.regex");
+        pst_conf_error(report, &file, "topics", "missing: set topics or topics.regex");
     if (conf->topics.n && conf->topics_regex)
         pst_conf_error(report, regex, "topics.regex",
                        "set either topics or topics.regex, not both");
     if (!conf->store.bucket && !is_directory(&conf->store) &&
         !pst_props_find(props, "s3.bucket.name"))
-        pst_conf_error(report, NULL, "s3.bucket.name",
+        pst_conf_error(report, &file, "s3.bucket.name",
                        "missing: set s3.bucket.name (only a store.url of file:/// needs "
                        "none)");
 }

@@ -155,7 +155,8 @@ typedef struct pst_conf_spec {
     /* Keys that no row names: PST_OK = accepted and kept in the props for the caller
        (librdkafka's), PST_E_NOT_FOUND = unknown, PST_E_CONFIG = known but wrong. May be
        NULL. The key comes as given (consumer.override.… too). err->text is what the user
-       reads; an unknown key without one is told with the nearest name of the table. */
+       reads; an unknown key without one, or near to a name of the table, is told with
+       that name. */
     pst_rc (*other)(const char *key, const char *value, pst_err *err);
     /* Checks across fields, after all rows; may be NULL. It runs after errors too, so
        that all are told at once: a field whose value was wrong has its default, and one

@@ -180,7 +180,8 @@ static void apply_other(const apply_job *job, const pst_prop *prop)
         job->report->nomem = true;
     else if (rc == PST_OK || (prop->broken && rc != PST_E_NOT_FOUND))
         return; /* a broken value is told already */
-    else if (rc == PST_E_NOT_FOUND && !*err.text)
+    else if (rc == PST_E_NOT_FOUND &&
+             (!*err.text || pst_conf_nearest(job->spec, prop->key)))
         tell_unknown(job, prop);
     else if (!*err.text || (pst_conf_is_secret(job->spec, prop) &&
                             pst_conf_leaks(err.text, prop->value)))

@@ -125,6 +125,10 @@ static pst_rc load_files(daemon_files *files, const pst_daemon_options *options,
         pst_rc one = pst_props_load(props, options->files[i], report);
         if (rc == PST_OK)
             rc = one;
+        if (one != PST_OK && !props->n) { /* told; no settings of it are missing */
+            pst_props_done(props);
+            files->n--;
+        }
     }
     return rc;
 }

@@ -273,6 +273,26 @@ static void names_the_nearest(void **state)
     }
 }
 
+static pst_rc knows_nothing(const char *key, const char *value, pst_err *err)
+{
+    (void)value;
+    return pst_fail(err, PST_E_NOT_FOUND, "librdkafka has no property %s", key);
+}
+
+static void a_near_name_of_the_table_goes_first(void **state)
+{
+    (void)state;
+    pst_conf_spec other = sample_spec;
+    other.other = knows_nothing;
+    sample s;
+    sample_init(&s);
+    assert_int_equal(sample_parse(&s, "name=n\nflush.szie=1\nzzz.qqq=1\n"), PST_OK);
+    assert_int_equal(pst_conf_apply(&other, &s.props, &s.conf, &s.report), PST_E_CONFIG);
+    assert_contains(sample_report(&s), "\"flush.szie\"; did you mean \"flush.size\"?");
+    assert_contains(sample_report(&s), "librdkafka has no property zzz.qqq");
+    sample_done(&s);
+}
+
 static void works_without_callbacks(void **state)
 {
     (void)state;
@@ -365,6 +385,7 @@ int main(void)
         cmocka_unit_test(what_came_by_reference_is_masked),
         cmocka_unit_test(finds_rows_of_all_parts),
         cmocka_unit_test(names_the_nearest),
+        cmocka_unit_test(a_near_name_of_the_table_goes_first),
         cmocka_unit_test(works_without_callbacks),
         cmocka_unit_test(warnings_do_not_fail),
         cmocka_unit_test(can_be_done_twice),
