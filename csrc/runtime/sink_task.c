@@ -216,7 +216,9 @@ static pst_rc wait_for_kafka(sink_task *task, pst_err *err)
     int64_t until = mono(task) + task->env->startup_timeout_ms;
     for (;;) {
         pst_err why = PST_ERR_INIT;
-        pst_rc rc = pst_consumer_cluster(task->consumer, &task->cluster, STEP_MS, &why);
+        pst_rc rc = pst_consumer_serve(task->consumer, &why); /* hears what is wrong */
+        if (rc == PST_OK)
+            rc = pst_consumer_cluster(task->consumer, &task->cluster, STEP_MS, &why);
         if (rc == PST_OK)
             return PST_OK;
         if (pst_cancelled(task->env->cancel))
