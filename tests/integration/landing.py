@@ -96,7 +96,7 @@ def wait_committed(
 
 def data_keys(store: Store) -> list[str]:
     """The keys of all data objects."""
-    return [key for key in store.keys() if "_penstock/" not in key]
+    return [key for key in store.keys("") if "_penstock/" not in key]
 
 
 def snapshot(store: Store) -> dict[str, bytes]:
