@@ -257,10 +257,10 @@ static size_t put_offset(char *p, int32_t offset)
     return 6;
 }
 
-static size_t put_local(char *out, int64_t local)
+static size_t put_local(char *out, int64_t micros, int32_t offset)
 {
     pst_civil c;
-    pst_civil_of_micros(local, &c);
+    pst_civil_of_micros(micros, offset, &c);
     char *p = out + put_date(out, &c);
     p[0] = 'T';
     pst_number_padded(p + 1, (uint64_t)c.hour, 2);
@@ -276,14 +276,9 @@ static size_t put_local(char *out, int64_t local)
 static size_t put_timestamp(const pst_writer *w, char *out, int64_t micros)
 {
     int32_t offset = w->fixed_offset;
-    int64_t local = micros;
-    if (w->fixed_zone) {
-        if (__builtin_add_overflow(micros, (int64_t)offset * PST_MICROS, &local))
-            local = micros;
-    } else {
-        local = pst_micros_to_local(micros, w->zone, &offset);
-    }
-    size_t n = put_local(out, local);
+    if (!w->fixed_zone)
+        offset = pst_zone_offset_at(w->zone, pst_floor_div(micros, PST_MICROS));
+    size_t n = put_local(out, micros, offset);
     return n + put_offset(out + n, offset);
 }
 
@@ -306,9 +301,8 @@ static bool cell_text(const pst_writer *w, pst_type type, const pst_cell *cell, 
         return true;
     case PST_T_DATE:
         if (w->date)
-            return pst_pattern_format(w->date, PST_PATTERN_DATE,
-                                      cell->as.i * PST_SECONDS_A_DAY * PST_MICROS, NULL,
-                                      out, TEXT_MAX, n);
+            return pst_pattern_format(w->date, PST_PATTERN_DATE, cell->as.i, NULL, out,
+                                      TEXT_MAX, n);
         pst_civil_of_days(cell->as.i, &c);
         *n = put_date(out, &c);
         return true;
@@ -322,7 +316,7 @@ static bool cell_text(const pst_writer *w, pst_type type, const pst_cell *cell, 
         if (w->ntz)
             return pst_pattern_format(w->ntz, PST_PATTERN_LOCAL, cell->as.i, NULL, out,
                                       TEXT_MAX, n);
-        *n = put_local(out, cell->as.i);
+        *n = put_local(out, cell->as.i, 0);
         return true;
     default:
         *n = pst_number_of_long(out, cell->as.i);

@@ -206,11 +206,13 @@ static pst_rc slow_field(const pst_csv_chars *c, bool first, pst_sv text, pst_bu
     value v = {.out = out, .from = out->len};
     rc = rc ? rc : add_value(c, first, &quoted, special, text, &v);
     if (rc == PST_OK && cut_length(&v) == v.from && !special) {
-        /* only blanks, and leading ones are kept: the empty value in their place */
+        /* Only blanks, where leading ones are kept: the library appends the empty value
+           and then cuts as many characters as there were blanks. */
         bool ignored = quoted;
-        out->len = v.from;
+        size_t blanks = out->len - v.from;
         v.cut = false;
         rc = add_value(c, first, &ignored, false, c->empty_value, &v);
+        out->len -= rc == PST_OK && !v.cut ? blanks : 0;
     }
     if (rc != PST_OK)
         return rc;

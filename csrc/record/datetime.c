@@ -29,13 +29,14 @@ void pst_civil_of_days(int64_t days, pst_civil *out)
     out->year = yoe + era * 400 + (out->month <= 2);
 }
 
-void pst_civil_of_micros(int64_t local, pst_civil *out)
+void pst_civil_of_micros(int64_t micros, int32_t offset, pst_civil *out)
 {
-    int64_t seconds = pst_floor_div(local, PST_MICROS);
+    int64_t seconds = pst_floor_div(micros, PST_MICROS);
+    out->micro = (int)((uint64_t)micros - (uint64_t)seconds * PST_MICROS);
+    seconds += offset;
     int64_t days = pst_floor_div(seconds, PST_SECONDS_A_DAY);
     int rest = (int)(seconds - days * PST_SECONDS_A_DAY);
     pst_civil_of_days(days, out);
-    out->micro = (int)(local - seconds * PST_MICROS);
     out->hour = rest / 3600;
     out->minute = rest / 60 % 60;
     out->second = rest % 60;
@@ -50,15 +51,6 @@ int pst_days_in_month(int64_t year, int month)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     return days[month - 1] + (month == 2 && leap(year));
-}
-
-int64_t pst_micros_to_local(int64_t micros, const pst_zone *zone, int32_t *offset)
-{
-    int64_t seconds = pst_floor_div(micros, PST_MICROS), local;
-    *offset = pst_zone_offset_at(zone, seconds);
-    if (__builtin_add_overflow(micros, (int64_t)*offset * PST_MICROS, &local))
-        return micros;
-    return local;
 }
 
 static bool seconds_to_micros(int64_t seconds, int micro, int64_t *micros)

@@ -17,12 +17,12 @@ enum { PST_SECONDS_A_DAY = 86400, PST_MICROS = 1000000 };
 
 int64_t pst_civil_days(int64_t year, int month, int day);
 void pst_civil_of_days(int64_t days, pst_civil *out); /* sets year, month, day */
-void pst_civil_of_micros(int64_t local_micros, pst_civil *out);
+/* Micros since 1970 seen `offset` seconds east of UTC; can't overflow. */
+void pst_civil_of_micros(int64_t micros, int32_t offset, pst_civil *out);
 int pst_days_in_month(int64_t year, int month);
 int64_t pst_floor_div(int64_t a, int64_t b);
 /* Local time in a zone to an instant; false when it does not fit 64 bits. */
 bool pst_civil_to_micros(const pst_civil *c, const pst_zone *zone, int64_t *micros);
-int64_t pst_micros_to_local(int64_t micros, const pst_zone *zone, int32_t *offset);
 
 /* Spark's stringToDate, stringToTimestamp and stringToTimestampWithoutTimeZone. */
 bool pst_parse_date(pst_sv text, int64_t *days);

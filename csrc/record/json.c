@@ -3,6 +3,10 @@
  */
 #include "record/json_text.h"
 
+#include "record/utf8.h"
+
+enum { WORD_SHOWN = 256 }; /* what Jackson quotes of an unknown word */
+
 bool pst_json_fail(pst_json *json, const char *what)
 {
     json->error = what;
@@ -103,17 +107,38 @@ static int peek(const pst_json *json)
     return json->at < json->end ? *json->at : -1;
 }
 
+/* Consumes a character; -1 at the end. */
+static int take(pst_json *json)
+{
+    return json->at < json->end ? *json->at++ : -1;
+}
+
+/* Jackson goes past all that looks like a word, for its message; what follows a failed
+   field is read from there. `seen` characters of it are behind already. */
+static bool word_fail(pst_json *json, size_t seen)
+{
+    size_t len;
+    for (; json->at < json->end && seen < WORD_SHOWN; seen++) {
+        if (!pst_json_is_word_char(pst_utf8_next(json->at, json->end, &len)))
+            break;
+        json->at += len;
+    }
+    return pst_json_fail(json, "unknown word");
+}
+
 static bool match_rest(pst_json *json, const char *word)
 {
-    for (; *word; word++) {
+    size_t seen = 1;
+    for (; *word; word++, seen++) {
         if (peek(json) != *word)
-            return pst_json_fail(json, "unknown word");
+            return word_fail(json, seen);
         json->at++;
     }
-    int c = peek(json);
-    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
-                  c == '_' || c == '$' || c >= 0x80;
-    return !letter || pst_json_fail(json, "unknown word");
+    size_t len;
+    if (json->at < json->end &&
+        pst_json_is_word_char(pst_utf8_next(json->at, json->end, &len)))
+        return word_fail(json, seen);
+    return true;
 }
 
 static bool non_numeric(pst_json *json, const char *rest, const char *text)
@@ -132,12 +157,10 @@ static bool non_numeric(pst_json *json, const char *rest, const char *text)
 static bool signed_word(pst_json *json, bool negative)
 {
     const char *text = negative ? "-Infinity" : "Infinity";
-    if (peek(json) != 'I')
+    int c = take(json);
+    if (c != 'I')
         return pst_json_fail(json, "expected a digit after the sign");
-    json->at++;
-    int c = peek(json);
-    if (c >= 0)
-        json->at++;
+    c = take(json);
     if (c == 'N')
         return non_numeric(json, "F", text);
     if (c == 'n')
@@ -168,11 +191,15 @@ static size_t skip_digits(pst_json *json)
     return (size_t)(json->at - from);
 }
 
-/* Jackson consumes the character at which a number fails. */
-static bool number_fail(pst_json *json, const char *what)
+/* Where Jackson goes on after a number that fails: behind the character that it did not
+   expect or, for one that has a whole part other than 0, behind the point or the e that
+   ended this part. */
+static bool number_fail(pst_json *json, const unsigned char *whole_end, const char *what)
 {
-    if (json->at < json->end)
-        json->at++;
+    if (whole_end)
+        json->at = whole_end + 1;
+    else
+        (void)take(json);
     return pst_json_fail(json, what);
 }
 
@@ -203,17 +230,19 @@ static bool read_number(pst_json *json, bool negative)
     if (!is_digit(peek(json))) {
         if (negative && peek(json) == 'I')
             return signed_word(json, true);
-        return number_fail(json, "expected a digit after '-'");
+        return number_fail(json, NULL, "expected a digit after '-'");
     }
-    if (*json->at == '0' && !leading_zeros(json, &from))
+    bool zero = *json->at == '0';
+    if (zero && !leading_zeros(json, &from))
         return false;
     size_t digits = skip_digits(json);
+    const unsigned char *whole_end = zero ? NULL : json->at;
     bool real = false;
     if (peek(json) == '.') {
         json->at++;
         size_t n = skip_digits(json);
         if (n == 0)
-            return number_fail(json, "expected a digit after the decimal point");
+            return number_fail(json, whole_end, "expected a digit after the point");
         digits += n;
         real = true;
     }
@@ -223,7 +252,7 @@ static bool read_number(pst_json *json, bool negative)
             json->at++;
         size_t n = skip_digits(json);
         if (n == 0)
-            return number_fail(json, "expected a digit in the exponent");
+            return number_fail(json, whole_end, "expected a digit in the exponent");
         digits += n;
         real = true;
     }
@@ -248,6 +277,8 @@ static bool odd_value(pst_json *json, int c)
         return non_numeric(json, "nfinity", "Infinity");
     if (c == '+')
         return signed_word(json, false);
+    if (pst_json_is_word_char((uint32_t)c) && !is_digit(c) && c >= ' ')
+        return word_fail(json, 1);
     return pst_json_fail(json, "expected a value");
 }
 

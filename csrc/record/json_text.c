@@ -204,16 +204,41 @@ bool pst_json_text(pst_json *json, pst_sv *out)
 
 /* ---- names ---- */
 
+typedef struct range {
+    uint16_t from, to;
+} range;
+
+/* Beyond Latin-1 most are letters; these are punctuation, symbols and what is unassigned.
+ */
+static const range NO_WORD[] = {
+    {0x02C2, 0x02C5}, {0x02D2, 0x02DF}, {0x2000, 0x200A}, {0x2010, 0x2029},
+    {0x202F, 0x203E}, {0x2041, 0x2053}, {0x2055, 0x205F}, {0x2070, 0x2070},
+    {0x2072, 0x207E}, {0x2080, 0x208F}, {0x2190, 0x2BFF}, {0x2E00, 0x2E2E},
+    {0x2E30, 0x3004}, {0x3008, 0x3020}, {0x3030, 0x3030}, {0xD800, 0xF8FF},
+    {0xFD3E, 0xFD3F}, {0xFE10, 0xFE19}, {0xFE30, 0xFE32}, {0xFE35, 0xFE4C},
+    {0xFE50, 0xFE68}, {0xFF01, 0xFF03}, {0xFF05, 0xFF0F}, {0xFF1A, 0xFF20},
+    {0xFF3B, 0xFF3E}, {0xFF40, 0xFF40}, {0xFF5B, 0xFF65}, {0xFFFC, 0xFFFF},
+};
+
+bool pst_json_is_word_char(uint32_t c)
+{
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+        c == '_' || c == '$')
+        return true;
+    if (c < 0xA0)
+        return c <= 8 || (c >= 0x0E && c <= 0x1B) || c >= 0x7F;
+    if (c < 0x100)
+        return (c >= 0xA2 && c <= 0xA5) || c == 0xAA || c == 0xAD || c == 0xB5 ||
+               c == 0xBA || (c >= 0xC0 && c != 0xD7 && c != 0xF7);
+    for (size_t i = 0; i < sizeof NO_WORD / sizeof *NO_WORD; i++)
+        if (c >= NO_WORD[i].from && c <= NO_WORD[i].to)
+            return false;
+    return c < 0x10000;
+}
+
 static bool is_name_char(uint32_t c)
 {
-    if (c >= 0x100)
-        return true;
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-        return true;
-    if (c < 0x80)
-        return c && strchr("_$@#*-+", (int)c) != NULL;
-    return c < 0xA0 || (c >= 0xA2 && c <= 0xA5) || c == 0xAA || c == 0xAD || c == 0xB5 ||
-           c == 0xBA || (c >= 0xC0 && c != 0xD7 && c != 0xF7);
+    return pst_json_is_word_char(c) || (c && c < 0x80 && strchr("@#*-+", (int)c));
 }
 
 static bool unquoted_name(pst_json *json)
@@ -223,7 +248,11 @@ static bool unquoted_name(pst_json *json)
     while (json->at < json->end && is_name_char(pst_utf8_next(json->at, json->end, &len)))
         json->at += len;
     json->name = (pst_sv){(const char *)from, (size_t)(json->at - from)};
-    return json->name.n > 0 || pst_json_fail(json, "expected a name");
+    if (json->name.n)
+        return true;
+    (void)pst_utf8_next(json->at, json->end, &len);
+    json->at += len;
+    return pst_json_fail(json, "expected a name");
 }
 
 bool pst_json_read_name(pst_json *json, int c)

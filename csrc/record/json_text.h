@@ -12,5 +12,7 @@ bool pst_json_read_string(pst_json *json, char quote); /* into json->text */
 bool pst_json_skip_string(pst_json *json);
 /* c is the name's first character, consumed: a quote, or a letter if that is allowed. */
 bool pst_json_read_name(pst_json *json, int c);
+/* Java's isJavaIdentifierPart, for the characters of the basic plane. */
+bool pst_json_is_word_char(uint32_t c);
 
 #endif

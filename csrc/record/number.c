@@ -228,25 +228,45 @@ static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
+double pst_number_double(uint64_t w, int64_t exp10, bool negative)
+{
+    double value;
+    if (w <= (uint64_t)1 << 53 && exp10 >= -22 && exp10 <= 22) {
+        value = (double)w;
+        value = exp10 < 0 ? value / POWERS[-exp10] : value * POWERS[exp10];
+    } else {
+        uint64_t bits = product_bits(w, exp10, &DOUBLE);
+        memcpy(&value, &bits, sizeof value);
+    }
+    return negative ? -value : value;
+}
+
+static float float_of_bits(uint64_t wide, bool negative)
+{
+    uint32_t bits = (uint32_t)wide;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return negative ? -value : value;
+}
+
+float pst_number_float(uint64_t w, int64_t exp10, bool negative)
+{
+    return float_of_bits(product_bits(w, exp10, &FLOAT), negative);
+}
+
 double pst_number_to_double(pst_sv text)
 {
     decimal d = read_decimal(text);
+    if (!d.more)
+        return pst_number_double(d.w, d.exp10, d.negative);
     double value;
-    if (d.w <= (uint64_t)1 << 53 && !d.more && d.exp10 >= -22 && d.exp10 <= 22) {
-        value = (double)d.w;
-        value = d.exp10 < 0 ? value / POWERS[-d.exp10] : value * POWERS[d.exp10];
-    } else {
-        uint64_t bits = decimal_bits(&d, &DOUBLE);
-        memcpy(&value, &bits, sizeof value);
-    }
+    uint64_t bits = decimal_bits(&d, &DOUBLE);
+    memcpy(&value, &bits, sizeof value);
     return d.negative ? -value : value;
 }
 
 float pst_number_to_float(pst_sv text)
 {
     decimal d = read_decimal(text);
-    uint32_t bits = (uint32_t)decimal_bits(&d, &FLOAT);
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return d.negative ? -value : value;
+    return float_of_bits(decimal_bits(&d, &FLOAT), d.negative);
 }

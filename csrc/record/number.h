@@ -24,6 +24,10 @@ enum { PST_DOUBLE_TEXT_MAX = 32, PST_LONG_TEXT_MAX = 21 };
 double pst_number_to_double(pst_sv text);
 float pst_number_to_float(pst_sv text);
 
+/* w * 10^exp10, correctly rounded: for a number whose digits all fit w. */
+double pst_number_double(uint64_t w, int64_t exp10, bool negative);
+float pst_number_float(uint64_t w, int64_t exp10, bool negative);
+
 /* Both write at most PST_DOUBLE_TEXT_MAX bytes, no NUL, and answer how many. */
 size_t pst_number_of_double(char *out, double value, enum pst_number_format format);
 size_t pst_number_of_float(char *out, float value, enum pst_number_format format);

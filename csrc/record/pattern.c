@@ -456,16 +456,20 @@ static bool put_ops(print *pr, size_t from, size_t to)
 }
 
 bool pst_pattern_format(const pst_pattern *pattern, pst_pattern_level level,
-                        int64_t micros, const pst_zone *zone, char *out, size_t size,
+                        int64_t value, const pst_zone *zone, char *out, size_t size,
                         size_t *n)
 {
     print pr = {.p = pattern, .level = level, .zone = zone, .out = out, .size = size};
-    int64_t local = micros;
-    if (level == PST_PATTERN_ZONED)
-        local = pst_micros_to_local(micros, zone, &pr.offset);
-    pr.utc_seconds = pst_floor_div(micros, PST_MICROS);
-    pst_civil_of_micros(local, &pr.c);
-    pr.days = pst_floor_div(local, (int64_t)PST_SECONDS_A_DAY * PST_MICROS);
+    if (level == PST_PATTERN_DATE) {
+        pr.days = value;
+        pst_civil_of_days(value, &pr.c);
+    } else {
+        pr.utc_seconds = pst_floor_div(value, PST_MICROS);
+        if (level == PST_PATTERN_ZONED)
+            pr.offset = pst_zone_offset_at(zone, pr.utc_seconds);
+        pst_civil_of_micros(value, pr.offset, &pr.c);
+        pr.days = pst_floor_div(pr.utc_seconds + pr.offset, PST_SECONDS_A_DAY);
+    }
     if (!put_ops(&pr, 0, pattern->n_ops))
         return false;
     *n = pr.n;

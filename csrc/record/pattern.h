@@ -29,10 +29,11 @@ pst_rc pst_pattern_new(pst_pattern **out, const char *text, pst_pattern_use use,
                        pst_err *err) PST_MUST;
 void pst_pattern_free(pst_pattern *pattern);
 
-/* Prints at most `size` bytes; false if a field is missing or the text would be longer.
+/* `value` is days for DATE, else micros; the zone is for ZONED. Prints at most `size`
+ * bytes; false if a field is missing or the text would be longer.
  */
 bool pst_pattern_format(const pst_pattern *pattern, pst_pattern_level level,
-                        int64_t micros, const pst_zone *zone, char *out, size_t size,
+                        int64_t value, const pst_zone *zone, char *out, size_t size,
                         size_t *n);
 /* Reads the whole text (LEGACY: a prefix). Days or micros as the caller's column needs.
  */

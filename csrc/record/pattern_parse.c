@@ -357,7 +357,7 @@ static void roll_over(pst_parsed *r)
         (int)(r->extra_micros - pst_floor_div(r->extra_micros, PST_MICROS) * PST_MICROS);
     int64_t day_shift = pst_floor_div(seconds, PST_SECONDS_A_DAY);
     days = pst_rebase_julian_days(days + day_shift);
-    pst_civil_of_micros((seconds - day_shift * PST_SECONDS_A_DAY) * PST_MICROS, c);
+    pst_civil_of_micros((seconds - day_shift * PST_SECONDS_A_DAY) * PST_MICROS, 0, c);
     c->micro = micro;
     pst_civil_of_days(days, c);
 }

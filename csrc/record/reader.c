@@ -140,7 +140,7 @@ pst_rc pst_reader_new(pst_reader **out, const pst_reader_conf *conf, pst_err *er
     }
     rc = rc ? rc : open_row(reader, err);
     if (rc == PST_OK && !reader->all_fields)
-        rc = pst_scan_new(&reader->scan, reader->plan, err);
+        rc = pst_scan_new(&reader->scan, reader->plan, PST_SCAN_BEST, err);
     if (rc != PST_OK) {
         pst_reader_free(reader);
         return rc;
