@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { READ_STEP = 64 * 1024 };
+
 static const char scheme[] = "file://";
 
 bool pst_httpfile_is(const char *url)
@@ -61,8 +63,8 @@ static pst_rc read_all(int fd, const char *path, pst_buf *body, pst_err *err)
 {
     for (;;) {
         size_t want = body->max - body->len;
-        if (want > 64 * 1024)
-            want = 64 * 1024;
+        if (want > READ_STEP)
+            want = READ_STEP;
         char probe;
         if (want && pst_buf_reserve(body, want) != PST_OK)
             return pst_fail_nomem(err, path);

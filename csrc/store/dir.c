@@ -250,9 +250,10 @@ static pst_rc begin(pst_store *store, const char *key, const char *link, pst_dir
                     pst_err *err)
 {
     const pst_dir *dir = dir_of(store);
+    *at = (pst_dir_at){dir, -1};
     if (pst_cancelled(dir->cancel))
         return pst_fail(err, PST_E_STOPPED, "stopped");
-    pst_rc rc = pst_dir_check_key(dir, key, err);
+    pst_rc rc = key ? pst_dir_check_key(dir, key, err) : PST_OK;
     if (rc == PST_OK && link)
         rc = pst_dir_check_key(dir, link, err);
     return rc == PST_OK ? pst_dir_open_root(dir, at, err) : rc;
@@ -333,10 +334,7 @@ static pst_rc dir_list(pst_store *store, const pst_store_list *list, pst_store_e
                        void *opaque, pst_err *err)
 {
     pst_dir_at at;
-    const pst_dir *dir = dir_of(store);
-    if (pst_cancelled(dir->cancel))
-        return pst_fail(err, PST_E_STOPPED, "stopped");
-    pst_rc rc = pst_dir_open_root(dir, &at, err);
+    pst_rc rc = begin(store, NULL, NULL, &at, err);
     if (rc != PST_OK)
         return rc;
     rc = pst_dir_list(&at, list, each, opaque, err);

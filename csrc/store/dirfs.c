@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -171,14 +172,12 @@ static int make_folders(int at, char *path, size_t from)
 int pst_dir_make_root(const char *path)
 {
     char copy[PATH_MAX];
-    size_t n = strlen(path);
-    if (n + 2 > sizeof copy)
-        return ENAMETOOLONG;
     struct stat st;
     if (stat(path, &st) == 0)
         return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
-    memcpy(copy, path, n);
-    memcpy(copy + n, "/", 2);
+    int n = snprintf(copy, sizeof copy, "%s/", path);
+    if (n < 0 || (size_t)n >= sizeof copy)
+        return ENAMETOOLONG;
     return make_folders(AT_FDCWD, copy, 1);
 }
 

@@ -14,7 +14,12 @@
 
 #include <stdio.h>
 
-enum { LIST_PAGE = 1000, LIST_RESPONSE_MAX = 8 * 1024 * 1024, EMPTY_PAGES_MAX = 1000 };
+enum {
+    LIST_PAGE = 1000,
+    LIST_RESPONSE_MAX = 8 * 1024 * 1024,
+    EMPTY_PAGES_MAX = 1000,
+    QUERY_MAX = 16 * 1024
+};
 
 /* ---- life ---- */
 
@@ -314,7 +319,7 @@ static pst_rc s3_list(pst_store *store, const pst_store_list *list, pst_store_ea
     pst_s3xml_page page;
     pst_buf query;
     pst_s3xml_page_init(&page);
-    pst_buf_init(&query, 16 * 1024);
+    pst_buf_init(&query, QUERY_MAX);
     pst_rc rc = PST_OK;
     int empty = 0;
     do {

@@ -11,7 +11,7 @@
 
 static bool is_loopback(pst_sv host)
 {
-    pst_sv rest;
+    pst_sv rest = {0};
     if (pst_sv_starts(host, PST_SV("[")))
         return pst_sv_starts(host, PST_SV("[::1]"));
     pst_sv name = pst_sv_cut(host, ':', &rest);
@@ -105,7 +105,7 @@ static pst_rc set_host(pst_s3 *s3, pst_sv host, pst_err *err)
 static pst_rc set_endpoint(pst_s3 *s3, const char *url, pst_err *err)
 {
     char aws[PST_S3_HOST_MAX];
-    pst_sv host;
+    pst_sv host = {0};
     if (url && url[0]) {
         pst_rc rc = endpoint_of_url(s3, url, &host, err);
         return rc == PST_OK ? set_host(s3, host, err) : rc;

@@ -209,7 +209,7 @@ static const pst_setting rows[] = {
      .flags = PST_CONF_LATER,
      ROW(part_size),
      .def = "26214400",
-     .min = 5 * 1024 * 1024,
+     .min = (int64_t)5 * 1024 * 1024,
      .max = (int64_t)5 * 1024 * 1024 * 1024,
      .importance = PST_CONF_MEDIUM,
      .doc = "Objects larger than this go up in parts of this size, in bytes."},

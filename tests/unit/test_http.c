@@ -353,10 +353,10 @@ static void test_timeouts(void **state)
     assert_int_equal(perform(f, req, "/"), PST_E_TIMEOUT);
     assert_true(f->err.retriable);
     assert_true(f->res.sent);
-    assert_in_range(pst_mono_ms(pst_clock_system()) - start, 190, 1500);
+    assert_in_range(pst_mono_ms(pst_clock_system()) - start, 190, 4000);
     pst_http_request stall = {.method = "GET", .stall_timeout_ms = 1000};
     assert_int_equal(perform(f, stall, "/"), PST_E_TIMEOUT);
-    assert_in_range(pst_mono_ms(pst_clock_system()) - start, 1100, 4500);
+    assert_in_range(pst_mono_ms(pst_clock_system()) - start, 1100, 4900);
     atomic_store(&f->mode, DRIP);
     assert_int_equal(perform(f, req, "/"), PST_E_TIMEOUT);
     pst_cancel_set(f->cancel);
@@ -401,10 +401,11 @@ static void test_cancel(void **state)
     }
     pst_cancel_wait(NULL, 300);
     pst_cancel_set(cancel);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20; i++)
         pthread_join(threads[i], NULL);
+    for (int i = 0; i < 20; i++) {
         assert_int_equal(callers[i].rc, PST_E_STOPPED);
-        assert_in_range(callers[i].took_ms, 250, 1000);
+        assert_in_range(callers[i].took_ms, 0, 2000); /* of 5000; some start late */
     }
     caller late = {.f = f, .cancel = cancel};
     call_cancelled(&late);
@@ -449,10 +450,10 @@ static void test_many_threads(void **state)
         callers[i] = (caller){.f = f};
         pthread_create(&threads[i], NULL, call_often, &callers[i]);
     }
-    for (int i = 0; i < 24; i++) {
+    for (int i = 0; i < 24; i++)
         pthread_join(threads[i], NULL);
+    for (int i = 0; i < 24; i++)
         assert_int_equal(callers[i].rc, PST_OK);
-    }
     assert_int_equal(atomic_load(&f->server.requests), 24 * 50);
     assert_in_range(atomic_load(&f->server.connections), 1, 20);
 }

@@ -30,7 +30,8 @@ typedef struct fixture {
     pst_store_conf conf;
     pst_err err;
     pst_cancel *cancel;
-    script now;
+    pthread_mutex_t lock;
+    script now; /* under lock */
     char seen[20000];
     char target[8192];
     char body[256];
@@ -42,7 +43,10 @@ typedef struct fixture {
 static bool answer(void *opaque, fault_request *req)
 {
     fixture *f = opaque;
-    const script *now = &f->now;
+    pthread_mutex_lock(&f->lock);
+    const script copy = f->now; /* the next one may come while we wait */
+    const script *now = &copy;
+    pthread_mutex_unlock(&f->lock);
     snprintf(f->seen, sizeof f->seen, "%s", req->head.data);
     snprintf(f->target, sizeof f->target, "%s", req->target);
     f->body_n = req->body.len;
@@ -101,6 +105,7 @@ static int setup(void **state)
     static char secret[] = SECRET;
     fixture *f = pst_calloc(1, sizeof *f);
     f->now = (script){.status = "200 OK", .headers = "ETag: \"x\"\r\n", .body = ""};
+    pthread_mutex_init(&f->lock, NULL);
     fault_start(&f->server, answer, f);
     f->cancel = pst_cancel_new();
     f->clock = (pst_clock){wall, mono, f};
@@ -122,6 +127,7 @@ static int teardown(void **state)
     pst_store_close(f->store);
     fault_stop(&f->server);
     pst_cancel_free(f->cancel);
+    pthread_mutex_destroy(&f->lock);
     pst_free(f);
     return 0;
 }
@@ -175,9 +181,16 @@ static pst_rc get(fixture *f)
     return rc;
 }
 
+static void play(fixture *f, script now)
+{
+    pthread_mutex_lock(&f->lock);
+    f->now = now;
+    pthread_mutex_unlock(&f->lock);
+}
+
 static void respond(fixture *f, const char *status, const char *headers, const char *body)
 {
-    f->now = (script){.status = status, .headers = headers, .body = body};
+    play(f, (script){.status = status, .headers = headers, .body = body});
 }
 
 /* ---- what goes out ---- */
@@ -464,7 +477,7 @@ static void test_network_outcomes(void **state)
         {{.delay_ms = 4000, .close = true}, PST_E_TIMEOUT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        f->now = cases[i].now;
+        play(f, cases[i].now);
         assert_int_equal(put(f), cases[i].rc);
         assert_true(f->err.retriable);
         assert_true(f->err.unknown);
