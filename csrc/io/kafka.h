@@ -84,8 +84,9 @@ pst_rc pst_consumer_serve(pst_consumer *consumer, pst_err *err) PST_MUST;
 /* What a batch holds besides records. */
 typedef enum pst_item_kind {
     PST_ITEM_RECORD,
-    PST_ITEM_EOF,         /* offset = the partition's end as seen */
-    PST_ITEM_OUT_OF_RANGE /* the position is not in the log (expired or truncated) */
+    PST_ITEM_EOF,          /* offset = the partition's end as seen */
+    PST_ITEM_OUT_OF_RANGE, /* the position is not in the log (expired or truncated) */
+    PST_ITEM_STALE         /* fetched before a seek: to be passed over */
 } pst_item_kind;
 
 typedef struct pst_item {
@@ -98,7 +99,8 @@ typedef struct pst_item {
    next call of poll or free; *n may be 0. */
 pst_rc pst_consumer_poll(pst_consumer *consumer, int timeout_ms, const pst_item **items,
                          size_t *n, pst_err *err) PST_MUST;
-/* Goes on reading at `offset`; what was fetched before is dropped. */
+/* Goes on reading at `offset`; what was fetched before is dropped: items of the last
+   poll() that are not taken yet become PST_ITEM_STALE. */
 pst_rc pst_consumer_seek(pst_consumer *consumer, const char *topic, int32_t partition,
                          int64_t offset, pst_err *err) PST_MUST;
 

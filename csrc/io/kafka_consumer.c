@@ -36,7 +36,7 @@ struct pst_consumer {
     int64_t woken_ms;
     rd_kafka_message_t *batch[BATCH_MAX];
     pst_item items[BATCH_MAX];
-    size_t n_batch;
+    size_t n_batch, n_items;
 };
 
 /* ---- settings ---- */
@@ -329,7 +329,7 @@ static void release_batch(pst_consumer *consumer)
 {
     for (size_t i = 0; i < consumer->n_batch; i++)
         rd_kafka_message_destroy(consumer->batch[i]);
-    consumer->n_batch = 0;
+    consumer->n_batch = consumer->n_items = 0;
 }
 
 void pst_consumer_free(pst_consumer *consumer)
@@ -468,14 +468,26 @@ pst_rc pst_consumer_poll(pst_consumer *consumer, int timeout_ms, const pst_item 
         if (m->err && !eof)
             item->kind = PST_ITEM_OUT_OF_RANGE;
     }
+    consumer->n_items = *n;
     wake_when_low(consumer, (size_t)got);
     return PST_OK;
+}
+
+/* librdkafka drops what it still queues by itself; a batch handed out is ours. */
+static void make_stale(pst_consumer *consumer, const char *topic, int32_t partition)
+{
+    for (size_t i = 0; i < consumer->n_items; i++) {
+        pst_item *item = &consumer->items[i];
+        if (item->msg.partition == partition && strcmp(item->msg.topic, topic) == 0)
+            item->kind = PST_ITEM_STALE;
+    }
 }
 
 pst_rc pst_consumer_seek(pst_consumer *consumer, const char *topic, int32_t partition,
                          int64_t offset, pst_err *err)
 {
     pst_tp tp = {.topic = topic, .partition = partition, .offset = offset};
+    make_stale(consumer, topic, partition);
     rd_kafka_topic_partition_list_t *list = list_of(&tp, 1);
     pst_rc rc = pst_kafka_fail_take(
         err, rd_kafka_seek_partitions(consumer->rk, list, 5000), "seek");

@@ -310,6 +310,8 @@ static pst_rc put_one(pst_part *part, const pst_item *item, pst_err *err)
 {
     const pst_msg *msg = &item->msg;
     bool known = false;
+    if (item->kind == PST_ITEM_STALE)
+        return PST_OK;
     if (item->kind == PST_ITEM_EOF) {
         reach(part, msg->offset);
         return PST_OK;

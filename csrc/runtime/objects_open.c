@@ -189,10 +189,11 @@ pst_rc pst_objects_open(pst_objects *objects, pst_tp *tps, size_t n, pst_err *er
 }
 
 /* In place, for a partition that stays ours: position passed or out of the log's range.
- */
+   No record is taken before the seek has succeeded. */
 pst_rc pst_part_reopen(pst_part *part, pst_err *err)
 {
     pst_objects *objects = part->objects;
+    const pst_sink_host *host = objects->host;
     if (part->retry_at_ms > now_ms(objects))
         return PST_OK;
     pst_part_drop(part);
@@ -202,12 +203,14 @@ pst_rc pst_part_reopen(pst_part *part, pst_err *err)
     pst_rc rc = ask_facts(part, &facts, metadata, &why);
     if (rc == PST_OK)
         rc = pst_chain_recover(&part->chain, &facts, &part->resume, &why);
+    if (rc == PST_OK && host) {
+        rc = host->seek(host->self, part->chain.topic, part->chain.partition,
+                        part->resume.read_from, &why);
+        why.retriable = rc != PST_OK; /* if the partition is gone, a rebalance tells */
+    }
     if (rc != PST_OK)
         return pst_part_back_off(part, "opening the chain", &why, err);
     part->committed_offset = facts.committed;
     begin(part);
-    if (!objects->host)
-        return PST_OK;
-    return objects->host->seek(objects->host->self, part->chain.topic,
-                               part->chain.partition, part->resume.read_from, err);
+    return PST_OK;
 }

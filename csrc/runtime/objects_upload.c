@@ -118,7 +118,7 @@ static void landed(pst_part *part)
 
 /* Rule 4: another writer of this group was here. What is buffered below its end is landed
    already; to be sure of the rest it is read again from there. */
-static pst_rc adopted(pst_part *part, pst_err *err)
+static void adopted(pst_part *part)
 {
     pst_objects *objects = part->objects;
     pst_logf(objects->env->log, PST_LOG_INFO, objects->env->id, "chain",
@@ -130,10 +130,11 @@ static pst_rc adopted(pst_part *part, pst_err *err)
     part->last = part->chain.last;
     part->check = PST_LAST_NONE;
     pst_part_note_commit(part, part->chain.pos);
-    if (!objects->host)
-        return PST_OK;
-    return objects->host->seek(objects->host->self, part->chain.topic,
-                               part->chain.partition, part->read_pos, err);
+    pst_err why = PST_ERR_INIT;
+    if (objects->host &&
+        objects->host->seek(objects->host->self, part->chain.topic, part->chain.partition,
+                            part->read_pos, &why) != PST_OK)
+        part->reopen = true; /* takes no record until it could seek */
 }
 
 /* Rule 9: we slept, and the group went on without us. */
@@ -214,7 +215,8 @@ static pst_rc handle(pst_part *part, pst_err *err)
         landed(part);
         return PST_OK;
     }
-    return adopted(part, err);
+    adopted(part);
+    return PST_OK;
 }
 
 pst_rc pst_objects_reap(pst_objects *objects, pst_err *err)

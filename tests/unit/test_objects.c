@@ -26,7 +26,7 @@ typedef struct fixture {
     pst_objects *objects;
     int64_t committed, low, high, sought;
     char metadata[PST_KAFKA_METADATA_MAX];
-    int seeks;
+    int seeks, failing_seeks;
 } fixture;
 
 /* ---- Kafka's part ---- */
@@ -63,10 +63,12 @@ static pst_rc host_partitions(void *self, const char *topic, int32_t *n, pst_err
 static pst_rc host_seek(void *self, const char *topic, int32_t partition, int64_t offset,
                         pst_err *err)
 {
-    (void)topic, (void)partition, (void)err;
+    (void)topic, (void)partition;
     fixture *f = self;
     f->seeks++;
     f->sought = offset;
+    if (f->failing_seeks-- > 0)
+        return pst_fail(err, PST_E_KAFKA, "no seek now");
     return PST_OK;
 }
 
@@ -367,6 +369,38 @@ static void adoption_reads_again_from_the_others_end(void **state)
     pst_objects_free(other.objects);
 }
 
+/* As long as the reader could not be set back, nothing it still hands over is taken. */
+static void adoption_takes_nothing_before_the_seek(void **state)
+{
+    fixture *f = *state;
+    open_one(f, 0, 0);
+    fixture other = *f;
+    make(&other);
+    open_one(&other, 0, 0);
+    put(&other, 0, "a");
+    put(&other, 1, "b");
+    pst_objects_flush(other.objects, NULL, 0);
+    settle(&other);
+    for (int i = 0; i < 5; i++)
+        put(f, i, "x");
+    pst_objects_flush(f->objects, NULL, 0);
+    f->failing_seeks = 2;
+    settle(f);
+    put(f, 5, "would leave a hole");
+    fake_clock_add(&f->clock, 30000);
+    settle(f);
+    fake_clock_add(&f->clock, 30000);
+    settle(f);
+    assert_int_equal(f->seeks, 3);
+    assert_int_equal(f->sought, 1); /* the other's last record is seen again first */
+    put(f, 1, "b");
+    put(f, 2, "y");
+    fake_clock_add(&f->clock, 10001);
+    settle(f);
+    assert_string_equal(body(f, 2), "head\ny\n");
+    pst_objects_free(other.objects);
+}
+
 /* Rule 8: the record at the chain's end is compared, then not taken again. */
 static void last_record_is_compared(void **state)
 {
@@ -561,6 +595,7 @@ int main(void)
         TEST(window_without_rows_commits_only),
         TEST(end_of_partition_is_committed),
         TEST(adoption_reads_again_from_the_others_end),
+        TEST(adoption_takes_nothing_before_the_seek),
         TEST(last_record_is_compared),
         TEST(last_record_gone_goes_on),
         TEST(sleeper_drops_and_recovers),
