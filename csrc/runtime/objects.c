@@ -356,14 +356,15 @@ static int64_t open_bytes(const pst_objects *objects)
     return bytes;
 }
 
-/* Past half of the budget: close windows while the open ones hold more than a quarter. */
+/* Past half of the budget: close windows while the open ones hold more than a quarter; at
+   all of it in any case, because the memory may be other tasks'. */
 static pst_rc relieve(pst_objects *objects, pst_err *err)
 {
     const pst_budget *budget = objects->env->budget;
     pst_rc rc = PST_OK;
     while (rc == PST_OK && pst_budget_tight(budget)) {
         int64_t before = open_bytes(objects);
-        if (before <= budget->limit / 4)
+        if (before <= budget->limit / 4 && !pst_budget_full(budget))
             break;
         rc = seal_largest(objects, err);
         if (open_bytes(objects) == before)

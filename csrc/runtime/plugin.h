@@ -105,7 +105,7 @@ typedef struct pst_sink_host {
     void *self;
 } pst_sink_host;
 
-/* Counters of a sink; read from any thread. */
+/* Counters of a sink, as its task's thread sees them. */
 typedef struct pst_sink_stats {
     int64_t records, rows, objects, bytes, skipped, errors, adopted;
     int64_t buffered_bytes;

@@ -43,7 +43,7 @@ typedef struct sink_task {
     int64_t topic_check_ms, reminded_ms, report_ms;
     const pst_item *items; /* of the last poll, from `at` on not taken yet */
     size_t n_items, at;
-    bool committing, ended;
+    bool committing, assigned, ended;
     int64_t commit_after_ms;
     pst_tp *tps; /* COMMIT_MAX */
 } sink_task;
@@ -152,6 +152,7 @@ static void commit_now(sink_task *task)
 static pst_rc on_assigned(void *opaque, pst_tp *tps, size_t n, pst_err *err)
 {
     sink_task *task = opaque;
+    task->assigned = true;
     pst_logf(task->env->log, PST_LOG_INFO, task->env->id, "group",
              "%zu partition%s assigned by group %s", n, n == 1 ? "" : "s", task->group);
     pst_rc rc = task->ops->open(task->sink, tps, n, err);
@@ -383,18 +384,25 @@ static pst_rc turn(sink_task *task, int64_t *next_ms, pst_err *err)
     return rc;
 }
 
-/* A topic that never comes must not keep a run that is to end. */
+/* A topic that never comes must not keep a run that is to end. librdkafka joins no group
+   for a pattern without topics. */
 static bool too_late(const sink_task *task, int64_t began, pst_err *err)
 {
-    if (!task->env->until_end || task->complete ||
-        mono(task) - began < task->env->startup_timeout_ms)
+    long long limit = task->env->startup_timeout_ms;
+    if (!task->env->until_end || mono(task) - began < limit)
         return false;
-    for (size_t i = 0; i < task->n_wanted; i++)
+    for (size_t i = 0; i < task->n_wanted; i++) {
         if (!task->there[i])
             (void)pst_fail(err, PST_E_NOT_FOUND,
                            "topic %s does not exist, after startup.timeout.ms=%lld",
-                           task->wanted[i], (long long)task->env->startup_timeout_ms);
-    return true;
+                           task->wanted[i], limit);
+        else if (!task->assigned && task->wanted[i][0] == '^')
+            (void)pst_fail(err, PST_E_NOT_FOUND,
+                           "nothing was assigned within startup.timeout.ms=%lld: no topic "
+                           "matches topics.regex=%s, or its group does not settle",
+                           limit, task->wanted[i]);
+    }
+    return err->code != PST_OK;
 }
 
 static pst_rc loop(sink_task *task, pst_err *err)

@@ -111,9 +111,12 @@ def snapshot(store: Store) -> dict[str, bytes]:
 class Load:
     """A producer that goes on until it is stopped; `records` are those written."""
 
-    def __init__(self, client: KafkaClient, topic: str, partitions: int) -> None:
+    def __init__(
+        self, client: KafkaClient, topic: str, partitions: int, first: int
+    ) -> None:
         """Nothing is produced before `load` runs it."""
         self.records: list[Record] = []
+        self._first = first
         self._client, self._topic, self._partitions = client, topic, partitions
         self._stop = threading.Event()
         self._failed: Exception | None = None
@@ -122,7 +125,7 @@ class Load:
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
-                first = len(self.records)
+                first = self._first + len(self.records)
                 self.records += fill(
                     self._client, self._topic, 500, self._partitions, first
                 )
@@ -143,9 +146,11 @@ class Load:
 
 
 @contextmanager
-def load(client: KafkaClient, topic: str, partitions: int = 1) -> Iterator[Load]:
-    """Produce in the background for as long as the block runs."""
-    producing = Load(client, topic, partitions)
+def load(
+    client: KafkaClient, topic: str, partitions: int = 1, first: int = 0
+) -> Iterator[Load]:
+    """Produce in the background for as long as the block runs, ids from `r<first>` on."""
+    producing = Load(client, topic, partitions, first)
     producing.thread.start()
     try:
         yield producing

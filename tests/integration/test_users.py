@@ -89,7 +89,7 @@ def pass_through(
     sink = sink_config(topic, schema, minio.endpoint, bucket.name, select=select)
     drain = daemons(sink, args=["--until-end"])
     assert drain.wait(60) == 0, drain.log
-    return rows_of(bucket), api.served()
+    return rows_of(bucket), list(api.served())
 
 
 def test_all_recorded_users_pass_through_flat(

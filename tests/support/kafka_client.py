@@ -80,6 +80,14 @@ def _record(message: Message, sent: Headers | None = None) -> Record:
     )
 
 
+def _metadata(top: TopicPartition) -> str:
+    """The metadata string; confluent-kafka reads beyond its end at times."""
+    try:
+        return top.metadata or ""
+    except UnicodeDecodeError as error:
+        return error.object[: error.start].decode()
+
+
 class KafkaClient:
     """A broker's topics from outside. Every call is bounded by 30 s."""
 
@@ -271,9 +279,7 @@ class KafkaClient:
             answers = consumer.committed(tops, timeout=TIMEOUT)
         finally:
             consumer.close()
-        return {
-            t.partition: (t.offset, t.metadata or "") for t in answers if t.offset >= 0
-        }
+        return {t.partition: (t.offset, _metadata(t)) for t in answers if t.offset >= 0}
 
     def set_committed(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
         """Set an empty group's offsets, as a reset tool does (no metadata string)."""
