@@ -29,7 +29,8 @@ void pst_chain_confirm(pst_chain *chain)
 
 /* Rule 9: after a long sleep another task may own the partition, have gone on, and the
    objects may have been moved since: only the group's commit still tells. The position in
-   its metadata counts: the offset may be beyond it by windows without rows, our own too. */
+   its metadata counts: the offset may be beyond it by windows without rows, our own too.
+ */
 static pst_rc check_sleep(pst_chain *chain, bool *passed, pst_err *err)
 {
     const pst_sink_host *host = chain->conf->host;

@@ -397,10 +397,11 @@ static bool too_late(const sink_task *task, int64_t began, pst_err *err)
                            "topic %s does not exist, after startup.timeout.ms=%lld",
                            task->wanted[i], limit);
         else if (!task->assigned && task->wanted[i][0] == '^')
-            (void)pst_fail(err, PST_E_NOT_FOUND,
-                           "nothing was assigned within startup.timeout.ms=%lld: no topic "
-                           "matches topics.regex=%s, or its group does not settle",
-                           limit, task->wanted[i]);
+            (void)pst_fail(
+                err, PST_E_NOT_FOUND,
+                "nothing was assigned within startup.timeout.ms=%lld: no topic "
+                "matches topics.regex=%s, or its group does not settle",
+                limit, task->wanted[i]);
     }
     return err->code != PST_OK;
 }
