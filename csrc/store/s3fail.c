@@ -108,6 +108,8 @@ static meaning by_status(int status, bool with_code)
         return (meaning){"", PST_E_UNSUPPORTED, 0, "the store cannot do that"};
     if (status == 408 || status == 409 || status >= 500)
         return (meaning){"", PST_E_IO, RETRY | UNKNOWN, "the store has a fault"};
+    if (status == 307) /* a new bucket's name spreads; it ends by itself */
+        return (meaning){"", PST_E_IO, RETRY, "the store sends us elsewhere for a while"};
     if (status >= 300 && status < 400)
         return (meaning){"", PST_E_CONFIG, 0,
                          "the bucket is somewhere else: check store.url and s3.region"};
