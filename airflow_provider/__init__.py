@@ -1,0 +1,1 @@
+"""Penstock's Airflow provider. Empty as yet: operators, hook and sensor come with it."""
