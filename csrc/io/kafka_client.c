@@ -22,7 +22,7 @@ enum {
     NAME_BYTES = 64,
     TABLE_BYTES = 512 * 1024, /* librdkafka 2.0 writes 56 KiB */
     ERRSTR_BYTES = 300,
-    SUGGEST_EDITS = 4,
+    SUGGEST_EDITS = 3,
 };
 
 /* ---- librdkafka's own table of names ---- */
@@ -94,13 +94,13 @@ static const known_name *names_find(const known_names *names, const char *name)
 }
 
 /* The name that the user may have meant, or NULL. */
-static const char *names_nearest(const known_names *names, const char *name)
+static const char *names_nearest(const known_names *names, const char *name, unsigned max)
 {
     const char *best = NULL;
-    unsigned best_edits = SUGGEST_EDITS;
+    unsigned best_edits = max + 1;
     for (size_t i = 0; i < names->n; i++) {
-        unsigned edits = pst_edit_distance(
-            pst_sv_of(name), pst_sv_of(names->items[i].name), SUGGEST_EDITS);
+        unsigned edits =
+            pst_edit_distance(pst_sv_of(name), pst_sv_of(names->items[i].name), max + 1);
         if (edits < best_edits && !names->items[i].pointer) {
             best_edits = edits;
             best = names->items[i].name;
@@ -287,14 +287,15 @@ static pst_rc check_rules(const parsed_key *key, const char *value, pst_err *err
 
 static pst_rc fail_unknown(const known_names *names, const parsed_key *key, pst_err *err)
 {
-    const char *nearest = names_nearest(names, key->name);
-    /* Without a prefix it may be anybody's key: the settings engine knows nearer names.
-     */
-    pst_rc rc = key->scope == SCOPE_PLAIN ? PST_E_NOT_FOUND : PST_E_CONFIG;
+    /* Without a prefix it may be anybody's key: what is not nearly one of librdkafka's
+       gets no text, so that the settings engine looks for a nearer name of its own. */
+    bool plain = key->scope == SCOPE_PLAIN;
+    const char *nearest = names_nearest(names, key->name, plain ? 1 : SUGGEST_EDITS);
+    pst_rc rc = plain ? PST_E_NOT_FOUND : PST_E_CONFIG;
     if (nearest)
         return pst_fail(err, rc, "librdkafka has no property %s; did you mean %s?",
                         key->name, nearest);
-    return pst_fail(err, rc, "librdkafka has no property %s", key->name);
+    return plain ? rc : pst_fail(err, rc, "librdkafka has no property %s", key->name);
 }
 
 static pst_rc check_role(const known_name *known, const parsed_key *key, pst_err *err)
