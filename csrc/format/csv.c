@@ -8,16 +8,23 @@
 #include "base/mem.h"
 #include "format/charset.h"
 #include "format/csv_chars.h"
+#include "format/csv_fast.h"
 #include "format/format.h"
 #include "record/number.h"
 #include "record/pattern.h"
 
 #include <limits.h>
 
-enum { TEXT_MAX = PST_PATTERN_TEXT_MAX, ROW_MAX = INT_MAX };
+enum {
+    TEXT_MAX = PST_PATTERN_TEXT_MAX,
+    ROW_MAX = INT_MAX,
+    QUICK_CELL = 64, /* a number, date or time without pattern is shorter */
+};
 
 struct pst_writer {
     pst_csv_chars chars;
+    pst_csv_needles needles;
+    bool quick; /* most fields need no more than a look: see quick_cell() */
     bool header, legacy_null, formula_guard;
     int number_format;
     char *null_value, *empty_value;
@@ -111,6 +118,9 @@ static pst_rc set_chars(pst_writer *w, const pst_csv_conf *conf, pst_err *err)
     c->empty_value = pst_sv_of(w->empty_value);
     if (rc == PST_OK)
         pst_csv_chars_finish(c);
+    w->needles = (pst_csv_needles){c->sep[0], c->quote[0], c->escape[0]};
+    w->quick = c->plain_numbers && (unsigned char)c->line[0] < ' ' &&
+               (c->line_n == 1 || (unsigned char)c->line[1] < ' ');
     return rc;
 }
 
@@ -368,9 +378,67 @@ static pst_rc add_cell(pst_writer *w, size_t i, const pst_cell *cell, pst_buf *o
     return pst_csv_field(&w->chars, i == 0, (pst_sv){text, n}, out);
 }
 
-static pst_rc add_row(pst_writer *w, const pst_row *row, pst_buf *out)
+/* Writes a cell where `out` has room for it and answers true, if no rule but "as it is"
+   applies to it. */
+static bool quick_cell(const pst_writer *w, size_t i, const pst_cell *cell, pst_buf *out)
 {
-    size_t before = out->len;
+    char *to = out->data + out->len;
+    size_t n = 0;
+    pst_type type = w->types[i];
+    if (cell->null)
+        return w->chars.null_value.n == 0 && !w->legacy_null;
+    if (type == PST_T_STRING) {
+        pst_sv s = cell->as.s;
+        bool comment = i == 0 && s.n && s.p[0] == w->chars.comment[0];
+        if (s.n == 0 || comment || (unsigned char)s.p[0] <= ' ' ||
+            (unsigned char)s.p[s.n - 1] <= ' ' || w->formula_guard ||
+            !copy_plain(&w->needles, to, s.p, s.n))
+            return false;
+        out->len += s.n;
+        return true;
+    }
+    if (type == PST_T_DECIMAL) {
+        n = cell->as.s.n;
+        memcpy(to, cell->as.s.p, n);
+    } else if ((type == PST_T_DATE && w->date) ||
+               (type == PST_T_TIMESTAMP && w->timestamp) ||
+               (type == PST_T_TIMESTAMP_NTZ && w->ntz) ||
+               !cell_text(w, type, cell, to, &n)) {
+        return false;
+    }
+    out->len += n;
+    return true;
+}
+
+/* What quick_cell() and a separator need at most, for all cells from the i-th on. */
+static size_t quick_room(const pst_writer *w, const pst_row *row, size_t from)
+{
+    size_t n = (w->n - from) * (QUICK_CELL + w->chars.sep_n) + w->chars.line_n;
+    for (size_t i = from; i < w->n; i++)
+        if (w->types[i] == PST_T_STRING && !row->cells[i].null)
+            n += row->cells[i].as.s.n;
+    return n;
+}
+
+static pst_rc add_quick_row(pst_writer *w, const pst_row *row, pst_buf *out)
+{
+    const pst_csv_chars *c = &w->chars;
+    pst_rc rc = pst_buf_reserve(out, quick_room(w, row, 0));
+    for (size_t i = 0; i < w->n && rc == PST_OK; i++) {
+        if (i) {
+            memcpy(out->data + out->len, c->sep, c->sep_n);
+            out->len += c->sep_n;
+        }
+        if (quick_cell(w, i, &row->cells[i], out))
+            continue;
+        rc = add_cell(w, i, &row->cells[i], out);
+        rc = rc ? rc : pst_buf_reserve(out, quick_room(w, row, i + 1));
+    }
+    return rc;
+}
+
+static pst_rc add_any_row(pst_writer *w, const pst_row *row, pst_buf *out)
+{
     pst_rc rc = PST_OK;
     for (size_t i = 0; i < w->n && rc == PST_OK; i++) {
         if (i)
@@ -380,6 +448,13 @@ static pst_rc add_row(pst_writer *w, const pst_row *row, pst_buf *out)
         else if (rc == PST_OK)
             rc = pst_csv_field(&w->chars, i == 0, pst_sv_of(w->names[i]), out);
     }
+    return rc;
+}
+
+static pst_rc add_row(pst_writer *w, const pst_row *row, pst_buf *out)
+{
+    size_t before = out->len;
+    pst_rc rc = w->quick && row ? add_quick_row(w, row, out) : add_any_row(w, row, out);
     if (rc == PST_OK && out->len > before)
         rc = pst_buf_add(out, w->chars.line, w->chars.line_n);
     if (rc != PST_OK)

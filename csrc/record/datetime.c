@@ -5,11 +5,6 @@
 
 #include <time.h>
 
-int64_t pst_floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b != 0 && (a < 0) != (b < 0));
-}
-
 int64_t pst_civil_days(int64_t year, int month, int day)
 {
     int64_t y = year - (month <= 2), era = pst_floor_div(y, 400), yoe = y - era * 400;
@@ -270,7 +265,10 @@ static pst_sv trim_java(pst_sv s)
 static bool in_named_zone(stamp *s, int64_t *micros)
 {
     pst_sv name = trim_java(s->zone);
-    int32_t seconds;
+    int32_t seconds = 0;
+    bool zulu = name.n == 1 && name.p[0] == 'Z' && !s->just_time;
+    if (zulu)
+        return pst_civil_to_micros(&s->c, NULL, micros);
     if (pst_zone_parse_offset(name, &seconds) && !s->just_time)
         return pst_civil_to_micros(&s->c, NULL, micros) &&
                !__builtin_sub_overflow(*micros, (int64_t)seconds * PST_MICROS, micros);
@@ -282,9 +280,43 @@ static bool in_named_zone(stamp *s, int64_t *micros)
     return ok;
 }
 
+/* dd at p, or a number above 99. */
+static int pair(const char *p)
+{
+    unsigned high = (unsigned)(p[0] - '0'), low = (unsigned)(p[1] - '0');
+    return high > 9 || low > 9 ? 100 : (int)(high * 10 + low);
+}
+
+/* What most data has: yyyy-mm-ddThh:mm:ss[.fraction]Z. */
+static bool quick_stamp(pst_sv t, pst_civil *c)
+{
+    const char *p = t.p;
+    if (t.n < 20 || t.n > 27 || p[t.n - 1] != 'Z' || p[4] != '-' || p[7] != '-' ||
+        p[10] != 'T' || p[13] != ':' || p[16] != ':' || (t.n > 20 && p[19] != '.'))
+        return false;
+    int high = pair(p), low = pair(p + 2);
+    c->year = high * 100 + low;
+    c->month = pair(p + 5);
+    c->day = pair(p + 8);
+    c->hour = pair(p + 11);
+    c->minute = pair(p + 14);
+    c->second = pair(p + 17);
+    c->micro = 0;
+    int unit = 100000;
+    for (size_t i = 20; i + 1 < t.n; i++, unit /= 10) {
+        if (!is_digit(p[i]))
+            return false;
+        c->micro += (p[i] - '0') * unit;
+    }
+    return high < 100 && low < 100 && c->hour <= 23 && c->minute <= 59 &&
+           c->second <= 59 && valid_date(c->year, c->month, c->day);
+}
+
 bool pst_parse_timestamp(pst_sv text, const pst_zone *zone, int64_t *micros)
 {
     stamp s;
+    if (quick_stamp(text, &s.c))
+        return pst_civil_to_micros(&s.c, NULL, micros);
     if (!read_stamp(text, &s) || !valid_stamp(&s))
         return false;
     return s.zone.p ? in_named_zone(&s, micros) : in_zone(&s, zone, micros);

@@ -20,7 +20,10 @@ void pst_civil_of_days(int64_t days, pst_civil *out); /* sets year, month, day *
 /* Micros since 1970 seen `offset` seconds east of UTC; can't overflow. */
 void pst_civil_of_micros(int64_t micros, int32_t offset, pst_civil *out);
 int pst_days_in_month(int64_t year, int month);
-int64_t pst_floor_div(int64_t a, int64_t b);
+static inline int64_t pst_floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
 /* Local time in a zone to an instant; false when it does not fit 64 bits. */
 bool pst_civil_to_micros(const pst_civil *c, const pst_zone *zone, int64_t *micros);
 

@@ -110,7 +110,12 @@ static int peek(const pst_json *json)
 /* Consumes a character; -1 at the end. */
 static int take(pst_json *json)
 {
-    return json->at < json->end ? *json->at++ : -1;
+    size_t len;
+    if (json->at >= json->end)
+        return -1;
+    uint32_t c = pst_utf8_next(json->at, json->end, &len);
+    json->at += len;
+    return (int)c;
 }
 
 /* Jackson goes past all that looks like a word, for its message; what follows a failed
@@ -277,7 +282,11 @@ static bool odd_value(pst_json *json, int c)
         return non_numeric(json, "nfinity", "Infinity");
     if (c == '+')
         return signed_word(json, false);
-    if (pst_json_is_word_char((uint32_t)c) && !is_digit(c) && c >= ' ')
+    if (c >= 0x80) {
+        json->at--;
+        c = take(json);
+    }
+    if (pst_json_is_word_char((uint32_t)c) && c >= ' ')
         return word_fail(json, 1);
     return pst_json_fail(json, "expected a value");
 }

@@ -204,7 +204,7 @@ bool pst_scan_read(pst_scan *scan, pst_context *ctx, pst_sv value, pst_cell *slo
         return true;
     }
     if (!scan->ops->copy(scan->copy, value.p, value.n) &&
-        !pst_utf8_valid((pst_sv){scan->copy, value.n}))
+        !pst_utf8_ok(scan->copy, value.n))
         return false;
     const char *p = scan->copy;
     while (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')

@@ -26,6 +26,14 @@ static inline __attribute__((always_inline)) uint32_t special_mask(const char *p
         _mm256_or_si256(_mm256_or_si256(quote, backslash), control));
 }
 
+static inline __attribute__((always_inline)) uint32_t same_mask(const char *a,
+                                                                const char *b)
+{
+    __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)a);
+    __m256i y = _mm256_loadu_si256((const __m256i *)(const void *)b);
+    return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, y));
+}
+
 #include "record/scan_core.h"
 
 static bool copy(char *to, const char *from, size_t n)

@@ -360,7 +360,7 @@ INLINE const char *read_value(pst_scan_run *run, const pst_node *node, const cha
 /* Compares with a remembered name and its closing quote, behind the opening one. */
 INLINE bool same_name(const pst_scan_guess *guess, const char *p)
 {
-    return guess->n && memcmp(guess->text, p, guess->n) == 0;
+    return guess->n && (same_mask(guess->text, p) & guess->mask) == guess->mask;
 }
 
 static const char *look_up(pst_scan_struct *s, size_t index, const char *p,
@@ -376,6 +376,7 @@ static const char *look_up(pst_scan_struct *s, size_t index, const char *p,
         pst_scan_guess *guess = &s->guesses[index];
         memcpy(guess->text, p, n + 1);
         guess->n = (uint8_t)(n + 1);
+        guess->mask = (uint32_t)(((uint64_t)1 << (n + 1)) - 1);
         guess->child = *child;
     }
     return end + 1;

@@ -26,6 +26,14 @@ static inline uint32_t special_mask(const char *p)
     return mask;
 }
 
+static inline uint32_t same_mask(const char *a, const char *b)
+{
+    uint32_t mask = 0;
+    for (unsigned i = 0; i < PST_SCAN_NAME; i++)
+        mask |= (uint32_t)(a[i] == b[i]) << i;
+    return mask;
+}
+
 #include "record/scan_core.h"
 
 static bool copy(char *to, const char *from, size_t n)

@@ -19,6 +19,19 @@ static inline __attribute__((always_inline)) uint32_t special_mask(const char *p
         _mm_or_si128(_mm_or_si128(quote, backslash), control));
 }
 
+static inline __attribute__((always_inline)) uint32_t same16(const char *a, const char *b)
+{
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)a);
+    __m128i y = _mm_loadu_si128((const __m128i *)(const void *)b);
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(x, y));
+}
+
+static inline __attribute__((always_inline)) uint32_t same_mask(const char *a,
+                                                                const char *b)
+{
+    return same16(a, b) | same16(a + 16, b + 16) << 16;
+}
+
 #include "record/scan_core.h"
 
 static bool copy(char *to, const char *from, size_t n)

@@ -14,7 +14,8 @@ enum {
 
 /* The n-th name that an object had last time. */
 typedef struct pst_scan_guess {
-    uint8_t n; /* with the closing quote; 0 = none */
+    uint8_t n;     /* with the closing quote; 0 = none */
+    uint32_t mask; /* n bits */
     char text[PST_SCAN_NAME];
     const pst_node *child; /* NULL: not in the schema, or not wanted */
 } pst_scan_guess;

@@ -130,8 +130,8 @@ static bool offset_of_normal(const char *p, size_t n, int32_t *seconds)
 
 static pst_sv resolve_alias(pst_sv name)
 {
-    for (size_t i = 0; i < sizeof ALIASES / sizeof *ALIASES; i++)
-        if (pst_sv_is(name, ALIASES[i].from))
+    for (size_t i = 0; name.n == 3 && i < sizeof ALIASES / sizeof *ALIASES; i++)
+        if (memcmp(name.p, ALIASES[i].from, 3) == 0)
             return pst_sv_of(ALIASES[i].to);
     return name;
 }

@@ -3,6 +3,10 @@
  */
 #include "record/utf8.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 static bool cont(unsigned char c)
 {
     return (c & 0xC0) == 0x80;
@@ -103,4 +107,55 @@ size_t pst_utf8_repair(char *out, pst_sv in)
         p += len;
     }
     return (size_t)(out - start);
+}
+
+/* Length of the well-formed sequence at p, 0 if it is none. */
+static inline size_t sequence(const unsigned char *p, size_t left)
+{
+    unsigned char c = p[0];
+    if (c < 0xE0)
+        return left >= 2 && c >= 0xC2 && cont(p[1]) ? 2 : 0;
+    if (c < 0xF0) {
+        if (left < 3 || !cont(p[1]) || !cont(p[2]))
+            return 0;
+        return (c == 0xE0 && p[1] < 0xA0) || (c == 0xED && p[1] > 0x9F) ? 0 : 3;
+    }
+    if (left < 4 || c > 0xF4 || bad_second4(c, p[1]) || !cont(p[2]) || !cont(p[3]))
+        return 0;
+    return 4;
+}
+
+bool pst_utf8_ok(const char *text, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)text, *end = p + n;
+    while (p < end) {
+        uint64_t word;
+#ifdef __SSE2__
+        while (end - p >= 16) {
+            __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+            uint32_t high = (uint32_t)_mm_movemask_epi8(x);
+            p += high ? __builtin_ctz(high) : 16;
+            if (high)
+                break;
+        }
+        if (p == end)
+            return true;
+#endif
+        if (end - p >= 8) {
+            memcpy(&word, p, 8);
+            if (!(word & 0x8080808080808080u)) {
+                p += 8;
+                continue;
+            }
+        }
+        if (*p < 0x80) {
+            p++;
+            continue;
+        }
+        size_t len = sequence(p, (size_t)(end - p));
+        if (len == 0)
+            return false;
+        p += len;
+    }
+    return true;
 }
