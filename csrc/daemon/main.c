@@ -7,6 +7,7 @@
 #include "runtime/worker.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,12 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { EXIT_CONFIG = 2, HELP_MAX = 1024 * 1024, TURN_MS = 200, ABORT_GRACE_MS = 3000 };
+enum {
+    EXIT_CONFIG = 2,
+    HELP_MAX = 1024 * 1024,
+    WAIT_MS = 3600000,
+    ABORT_GRACE_MS = 3000
+};
 
 typedef struct daemon_files {
     pst_props worker;
@@ -156,36 +162,55 @@ static sigset_t block_signals(void)
     return set;
 }
 
-static void on_signal(pst_worker *worker, pst_log *log, int signo, int *stops)
+/* Waits for signals in a thread of its own, so that nobody has to wake up to look. */
+typedef struct signal_watch {
+    pst_worker *worker;
+    pst_log *log;
+    sigset_t set;
+    pthread_t thread;
+} signal_watch;
+
+/* A wait inside librdkafka cannot be cut short; the promise to end can be kept. */
+static void end_soon(signal_watch *watch)
 {
-    if (signo == SIGHUP) {
-        pst_logf(log, PST_LOG_INFO, NULL, "daemon",
-                 "HUP: settings are read at the start only; restart to change them");
-        return;
+    struct timespec grace = {ABORT_GRACE_MS / 1000, 0};
+    pst_logf(watch->log, PST_LOG_WARN, NULL, "daemon",
+             "stopping at once: what is not landed stays in Kafka");
+    pst_worker_abort(watch->worker);
+    nanosleep(&grace, NULL);
+    _Exit(1);
+}
+
+static void *watch_signals(void *arg)
+{
+    signal_watch *watch = arg;
+    for (int stops = 0, signo = 0; sigwait(&watch->set, &signo) == 0;) {
+        if (signo == SIGHUP) {
+            pst_logf(watch->log, PST_LOG_INFO, NULL, "daemon",
+                     "HUP: settings are read at the start only; restart to change them");
+        } else if (++stops == 1) {
+            pst_logf(watch->log, PST_LOG_INFO, NULL, "daemon",
+                     "stopping: landing what is buffered");
+            pst_worker_stop(watch->worker);
+        } else {
+            end_soon(watch);
+        }
     }
-    if (++*stops == 1) {
-        pst_logf(log, PST_LOG_INFO, NULL, "daemon", "stopping: landing what is buffered");
-        pst_worker_stop(worker);
-    } else {
-        pst_logf(log, PST_LOG_WARN, NULL, "daemon",
-                 "stopping at once: what is not landed stays in Kafka");
-        pst_worker_abort(worker);
-    }
+    return NULL;
 }
 
 static int serve(pst_worker *worker, pst_log *log, const sigset_t *signals)
 {
-    struct timespec turn = {0, TURN_MS * 1000000};
-    int stops = 0, aborted_turns = 0;
-    while (!pst_worker_wait(worker, 0)) {
-        int signo = sigtimedwait(signals, NULL, &turn);
-        if (signo > 0)
-            on_signal(worker, log, signo, &stops);
-        /* A wait inside librdkafka cannot be cut short; the promise to end can be kept.
-         */
-        if (stops > 1 && ++aborted_turns * TURN_MS > ABORT_GRACE_MS)
-            _Exit(1);
+    signal_watch watch = {.worker = worker, .log = log, .set = *signals};
+    if (pthread_create(&watch.thread, NULL, watch_signals, &watch)) {
+        pst_logf(log, PST_LOG_ERROR, NULL, "daemon", "cannot start a thread");
+        pst_worker_stop(worker);
+        return 1;
     }
+    while (!pst_worker_wait(worker, WAIT_MS))
+        ;
+    pthread_cancel(watch.thread); /* sigwait() and nanosleep() give way to it */
+    pthread_join(watch.thread, NULL);
     return pst_worker_exit_status(worker);
 }
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { POOL_THREADS = 4, ROW_MAX_SHARE = 4, CLOCK_SLACK_MS = 100 };
+enum { POOL_THREADS = 4, ROW_MAX_SHARE = 4, CLOCK_SLACK_MS = 200 };
 
 /* ---- life ---- */
 

@@ -17,7 +17,8 @@
 
 enum {
     POLL_MS = 100,
-    FULL_WAIT_MS = 10, /* memory is full: look again */
+    IDLE_POLL_MS = 200, /* nothing came last time: wake up less often */
+    FULL_WAIT_MS = 10,  /* memory is full: look again */
     KAFKA_CALL_MS = 3000,
     STEP_MS = 200, /* waits give way to a stop */
     TOPIC_CHECK_MS = 1000,
@@ -43,6 +44,7 @@ typedef struct sink_task {
     int64_t topic_check_ms, reminded_ms, report_ms;
     const pst_item *items; /* of the last poll, from `at` on not taken yet */
     size_t n_items, at;
+    bool idle; /* the last poll gave nothing */
     bool committing, assigned, ended;
     int64_t commit_after_ms;
     pst_tp *tps; /* COMMIT_MAX */
@@ -346,8 +348,8 @@ static pst_rc take_items(sink_task *task, pst_err *err)
 
 static int poll_ms(const sink_task *task, int64_t next_ms)
 {
-    int64_t wait = next_ms - mono(task);
-    return (int)(wait < 0 ? 0 : wait > POLL_MS ? POLL_MS : wait);
+    int64_t wait = next_ms - mono(task), most = task->idle ? IDLE_POLL_MS : POLL_MS;
+    return (int)(wait < 0 ? 0 : wait > most ? most : wait);
 }
 
 static void tell(sink_task *task)
@@ -370,6 +372,7 @@ static pst_rc turn(sink_task *task, int64_t *next_ms, pst_err *err)
         task->at = task->n_items = 0;
         rc = pst_consumer_poll(task->consumer, poll_ms(task, *next_ms), &task->items,
                                &task->n_items, err);
+        task->idle = task->n_items == 0;
     } else if (rc == PST_OK) {
         pst_cancel_wait(task->env->cancel, FULL_WAIT_MS);
     }
