@@ -274,12 +274,14 @@ static void test_orphans(void **state)
     fixture *f = *state;
     static const char old_data[] = LINK_DIR ".tmp-d0123456789abcdef-00000000000000000024";
     static const char old_meta[] = LINK_DIR ".tmp-m0123456789abcdef-00000000000000000024";
+    static const char loser[] = LINK_DIR ".tmp-d3123456789abcdef-00000000000000000000";
     static const char young[] = LINK_DIR ".tmp-d1123456789abcdef-00000000000000000024";
     static const char foreign[] = LINK_DIR ".tmp-somebody";
     static const char asleep[] = LINK_DIR ".tmp-d2123456789abcdef-00000000000000000024";
     assert_int_equal(put(f, KEY, LINK, "data", NULL, true), PST_OK);
     make_file(f, old_data, 7200);
     make_file(f, old_meta, 7200);
+    make_file(f, loser, 7200); /* of a writer that died before its link(2) could fail */
     make_file(f, young, 60);
     make_file(f, foreign, 7200);
     make_file(f, asleep, 7200);
@@ -289,6 +291,7 @@ static void test_orphans(void **state)
                         LINK_DIR ".tmp-somebody\n" LINK "\n");
     assert_false(there(f, old_data));
     assert_false(there(f, old_meta));
+    assert_false(there(f, loser));
     assert_true(there(f, young));
     assert_true(there(f, foreign));
     assert_true(there(f, asleep));
