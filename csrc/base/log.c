@@ -100,6 +100,16 @@ static void format_text(char *line, size_t size, const char *when, const char *l
             *c = ' ';
 }
 
+/* A line that was cut may end within a character. */
+static void end_on_character(char *text, size_t n)
+{
+    size_t back = 0;
+    while (back < 3 && back < n && ((unsigned char)text[n - 1 - back] & 0xC0) == 0x80)
+        back++;
+    if (back < n && (unsigned char)text[n - 1 - back] >= 0xC0)
+        text[n - 1 - back] = '\0';
+}
+
 void pst_logf(pst_log *log, pst_log_level level, const char *task, const char *module,
               const char *fmt, ...)
 {
@@ -109,8 +119,10 @@ void pst_logf(pst_log *log, pst_log_level level, const char *task, const char *m
     pst_iso8601(when, pst_wall_ms(pst_clock_system()));
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(msg, sizeof msg, fmt, ap);
+    int length = vsnprintf(msg, sizeof msg, fmt, ap);
     va_end(ap);
+    if (length >= (int)sizeof msg)
+        end_on_character(msg, sizeof msg - 1);
     bool json = atomic_load(&log->format) == PST_LOG_JSON;
     (json ? format_json : format_text)(line, sizeof line, when, level_names[level], task,
                                        module, msg);
