@@ -74,7 +74,7 @@ static void escape_json(char *out, size_t size, const char *text)
 static void format_json(char *line, size_t size, const char *when, const char *level,
                         const char *task, const char *module, const char *msg)
 {
-    char escaped[LINE_MAX_BYTES + 512];
+    char escaped[6 * LINE_MAX_BYTES + 8]; /* \u001f is the longest */
     char who[256];
     escape_json(who, sizeof who, task ? task : "");
     escape_json(escaped, sizeof escaped,
@@ -115,7 +115,7 @@ void pst_logf(pst_log *log, pst_log_level level, const char *task, const char *m
 {
     if (!pst_log_on(log, level))
         return;
-    char when[25], msg[LINE_MAX_BYTES], line[LINE_MAX_BYTES + 1024];
+    char when[25], msg[LINE_MAX_BYTES], line[6 * LINE_MAX_BYTES + 1024];
     pst_iso8601(when, pst_wall_ms(pst_clock_system()));
     va_list ap;
     va_start(ap, fmt);
