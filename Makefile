@@ -113,9 +113,9 @@ $(BUILD)/conformance: tests/conformance/conformance.c $(BUILD)/libpenstock.a
 
 .PHONY: bench
 bench: setup-test ## CPU, wall, memory and latency against floors of the same run
-	@$(MAKE) --no-print-directory daemon $(BUILD)/floor $(BUILD)/bench_encode
+	@$(MAKE) --no-print-directory daemon $(BUILD)/floor $(BUILD)/put_floor $(BUILD)/bench_encode
 	@$(PYTHON) -m tests.bench $(BENCH)
-$(BUILD)/floor: tests/bench/floor.c
+$(BUILD)/floor $(BUILD)/put_floor: $(BUILD)/%: tests/bench/%.c
 	$(CC) -std=c11 -O2 -D_GNU_SOURCE -Wall -Wextra $< $(PKG_LIBS) -pthread -o $@
 $(BUILD)/bench_encode: tests/bench/bench_encode.c $(BUILD)/libpenstock.a
 	$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/libpenstock.a $(ALL_LDFLAGS) $(LIBS) -o $@
