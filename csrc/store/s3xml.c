@@ -24,6 +24,7 @@ typedef struct parser {
     pst_sv name;  /* of the element of the last event, without its prefix */
     pst_buf text; /* of the innermost element since the last event */
     bool self_closing;
+    bool nomem; /* BROKEN because there was no memory */
 } parser;
 
 static void parser_init(parser *p, pst_sv xml)
@@ -50,6 +51,13 @@ static bool skip_past(parser *p, pst_sv end)
 }
 
 /* ---- text ---- */
+
+static bool add_text(parser *p, const void *bytes, size_t n)
+{
+    pst_rc rc = pst_buf_add(&p->text, bytes, n);
+    p->nomem = p->nomem || rc == PST_E_NOMEM;
+    return rc == PST_OK;
+}
 
 static size_t utf8_of(uint32_t c, char out[4])
 {
@@ -127,7 +135,7 @@ static bool read_reference(parser *p)
     char utf8[4];
     uint32_t c = referred((pst_sv){p->rest.p + 1, n - 1});
     advance(p, n + 1);
-    return c && pst_buf_add(&p->text, utf8, utf8_of(c, utf8)) == PST_OK;
+    return c && add_text(p, utf8, utf8_of(c, utf8));
 }
 
 static bool read_text(parser *p)
@@ -141,7 +149,7 @@ static bool read_text(parser *p)
         size_t n = 0;
         while (n < p->rest.n && p->rest.p[n] != '<' && p->rest.p[n] != '&')
             n++;
-        if (pst_buf_add(&p->text, p->rest.p, n) != PST_OK)
+        if (!add_text(p, p->rest.p, n))
             return false;
         advance(p, n);
     }
@@ -154,7 +162,7 @@ static bool read_cdata(parser *p)
     const char *start = p->rest.p;
     if (!skip_past(p, PST_SV("]]>")))
         return false;
-    return pst_buf_add(&p->text, start, (size_t)(p->rest.p - start) - 3) == PST_OK;
+    return add_text(p, start, (size_t)(p->rest.p - start) - 3);
 }
 
 /* ---- elements ---- */
@@ -319,7 +327,7 @@ static pst_rc fail_page(pst_err *err, const char *why)
 }
 
 /* First pass: what holds for the whole page; EncodingType may come last. */
-static bool read_page(pst_sv xml, pst_s3xml_page *page, bool *url_encoded)
+static pst_rc read_page(pst_sv xml, pst_s3xml_page *page, bool *url_encoded)
 {
     parser p;
     parser_init(&p, xml);
@@ -335,11 +343,15 @@ static bool read_page(pst_sv xml, pst_s3xml_page *page, bool *url_encoded)
             *url_encoded = pst_sv_is(pst_sv_trim(text_of(&p)), "url");
         else if (pst_sv_is(p.name, "NextContinuationToken")) {
             pst_buf_clear(&page->token);
-            ok = pst_buf_add(&page->token, p.text.data, p.text.len) == PST_OK;
+            pst_rc rc = pst_buf_add(&page->token, p.text.data, p.text.len);
+            p.nomem = p.nomem || rc == PST_E_NOMEM;
+            ok = rc == PST_OK;
         }
     }
     pst_buf_done(&p.text);
-    return ok && e == END;
+    if (p.nomem)
+        return PST_E_NOMEM;
+    return ok && e == END ? PST_OK : PST_E_INVALID;
 }
 
 /* As in a form: + is a blank. Keeps what is no escape. False if it does not fit or holds
@@ -404,14 +416,16 @@ pst_rc pst_s3xml_list_of(pst_sv xml, pst_s3xml_page *page, pst_s3xml_each each,
     page->truncated = false;
     page->keys = 0;
     pst_buf_clear(&page->token);
-    if (!read_page(xml, page, &url_encoded))
+    pst_rc rc = read_page(xml, page, &url_encoded);
+    if (rc == PST_E_NOMEM)
+        return pst_fail_nomem(err, "a listing");
+    if (rc != PST_OK)
         return fail_page(err, "is no whole <ListBucketResult>");
     if (page->truncated && !page->token.len)
         return fail_page(err, "goes on, but has no continuation token");
     parser p;
     contents now = {0};
     parser_init(&p, xml);
-    pst_rc rc = PST_OK;
     event e = next(&p);
     bool inside = false; /* a <Contents> */
     for (; rc == PST_OK && (e == OPENED || e == CLOSED); e = next(&p)) {
@@ -420,6 +434,8 @@ pst_rc pst_s3xml_list_of(pst_sv xml, pst_s3xml_page *page, pst_s3xml_each each,
         else if (e == CLOSED && inside)
             rc = read_contents(&p, url_encoded, &now, page, each, opaque, err);
     }
+    if (rc == PST_OK && p.nomem)
+        rc = pst_fail_nomem(err, "a listing");
     pst_buf_done(&p.text);
     return rc;
 }
