@@ -65,6 +65,6 @@ def bench_put(bench: Bench) -> None:
     """PUT alone, by bare libcurl."""
     runs = [bench.put_floor(32, 6_000_000) for _ in range(bench.runs)]
     print(
-        f"\nPUT only (bare libcurl, 32 objects of 6 MB): CPU {median(runs, 'cpu'):.2f} s, "
-        f"wall {median(runs, 'wall'):.2f} s"
+        "\nPUT only (bare libcurl, 32 objects of 6 MB): "
+        f"CPU {median(runs, 'cpu'):.2f} s, wall {median(runs, 'wall'):.2f} s"
     )
