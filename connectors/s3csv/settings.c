@@ -62,8 +62,8 @@ static void check(const void *opaque, const pst_props *props, pst_conf_report *r
     const pst_s3csv_conf *conf = opaque;
     const pst_prop *regex = pst_props_find(props, "topics.regex");
     pst_prop file = {.file = props->n ? props->items[0].file : NULL};
-    if (!conf->topics.n && !conf->topics_regex && !regex &&
-        !pst_props_find(props, "topics"))
+    const pst_prop *topics = pst_props_find(props, "topics");
+    if (!conf->topics.n && !conf->topics_regex && !regex && !(topics && topics->broken))
         pst_conf_error(report, &file, "topics", "missing: set topics or topics.regex");
     if (conf->topics.n && conf->topics_regex)
         pst_conf_error(report, regex, "topics.regex",
