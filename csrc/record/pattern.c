@@ -21,7 +21,7 @@ bool pst_pattern_is_number(const pst_pattern_op *op)
 {
     if (op->letter == 'M' || op->letter == 'L' || op->letter == 'Q' || op->letter == 'q')
         return op->count < 3;
-    return op->letter && strchr("uydDhHKkmsSF", op->letter) != NULL;
+    return op->letter && strchr("ydDhHKkmsSF", op->letter) != NULL;
 }
 
 static pst_rc refuse(pst_err *err, const char *what, char letter)
@@ -37,13 +37,13 @@ static pst_rc check_letter(pst_pattern_use use, char c, size_t count, pst_err *e
         return c && strchr("GyMdDHkKhmsSaEXZz", c)
                    ? PST_OK
                    : refuse(err, "pattern letter that is not supported", c);
-    if (c && strchr("YWwec", c))
+    if (c && strchr("YWwuec", c))
         return refuse(err, "week-based patterns are unsupported since Spark 3", c);
     bool parsing = use == PST_PATTERN_PARSE;
     if (!c || strchr("ABnNp", c) || (parsing && strchr("EFqQ", c)) ||
-        !strchr("GuyMLdDQqEFahHKkmsSVzOXxZ", c))
+        !strchr("GyMLdDQqEFahHKkmsSVzOXxZ", c))
         return refuse(err, "illegal pattern character", c);
-    if (strchr("uy", c))
+    if (c == 'y')
         max = 10;
     else if (strchr("MLEGQq", c))
         max = 4;
@@ -173,7 +173,7 @@ static void mark_adjacent(pst_pattern *p)
             active = PST_PATTERN_OPS_MAX;
             continue;
         }
-        bool year = op->letter == 'u' || op->letter == 'y';
+        bool year = op->letter == 'y';
         bool narrow = op->count == 2 || (op->letter == 'D' && op->count == 3);
         if (active == PST_PATTERN_OPS_MAX) {
             active = i;
@@ -249,7 +249,7 @@ static bool put_year(print *pr, const pst_pattern_op *op)
 {
     bool legacy = pr->p->use == PST_PATTERN_LEGACY;
     int64_t year = pr->c.year;
-    if (legacy || (pr->p->era && op->letter == 'y'))
+    if (legacy || pr->p->era)
         year = year > 0 ? year : 1 - year;
     if (op->count == 2) {
         int64_t two = (year < 0 ? -year : year) % 100;
@@ -378,7 +378,6 @@ static bool put_date_field(print *pr, const pst_pattern_op *op)
             return put(pr, c->year > 0 ? "Anno Domini" : "Before Christ",
                        c->year > 0 ? 11 : 13);
         return put(pr, c->year > 0 ? "AD" : "BC", 2);
-    case 'u':
     case 'y':
         return put_year(pr, op);
     case 'M':
@@ -429,7 +428,7 @@ static bool put_op(print *pr, const pst_pattern_op *op)
 {
     if (op->letter == '\'')
         return put(pr, pr->p->literals + op->from, op->n);
-    if (strchr("GuyMLdDQqFE", op->letter))
+    if (strchr("GyMLdDQqFE", op->letter))
         return put_date_field(pr, op);
     if (strchr("VzOXxZ", op->letter))
         return put_zone(pr, op);

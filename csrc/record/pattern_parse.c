@@ -42,7 +42,7 @@ static size_t count_digits(const scan *s, size_t max)
 
 static bool read_number(scan *s, const pst_pattern_op *op, int64_t *out)
 {
-    bool year = op->letter == 'u' || op->letter == 'y', negative = false, plus = false;
+    bool year = op->letter == 'y', negative = false, plus = false;
     size_t min = op->count, max = year ? 19 : op->count == 1 ? 19 : op->count;
     if (op->letter == 'D')
         max = 3;
@@ -229,7 +229,6 @@ static bool in_range(int64_t value, int low, int high, int *out)
 static bool set_number(pst_parsed *out, const pst_pattern_op *op, int64_t value)
 {
     switch (op->letter) {
-    case 'u':
     case 'y':
         out->has_year = true;
         out->c.year = op->count == 2 ? 2000 + value : value;
@@ -386,6 +385,13 @@ bool pst_pattern_parse_date(const pst_pattern *p, pst_sv text, int64_t *days)
     return *days >= INT32_MIN && *days <= INT32_MAX;
 }
 
+static bool to_micros(const pst_parsed *r, const pst_zone *zone, int64_t *micros)
+{
+    /* unlike Spark's own format, whole seconds must fit for themselves */
+    return pst_civil_to_micros(&r->c, zone, micros) &&
+           *micros >= INT64_MIN / PST_MICROS * PST_MICROS;
+}
+
 bool pst_pattern_parse_timestamp(const pst_pattern *p, pst_sv text, const pst_zone *zone,
                                  int64_t *micros)
 {
@@ -393,14 +399,14 @@ bool pst_pattern_parse_timestamp(const pst_pattern *p, pst_sv text, const pst_zo
     if (!read_any(p, text, &r))
         return false;
     if (!r.has_zone)
-        return pst_civil_to_micros(&r.c, zone, micros);
+        return to_micros(&r, zone, micros);
     if (!r.zone_name[0])
-        return pst_civil_to_micros(&r.c, NULL, micros) &&
+        return to_micros(&r, NULL, micros) &&
                !__builtin_sub_overflow(*micros, (int64_t)r.offset * PST_MICROS, micros);
     pst_zone *own = NULL;
     if (pst_zone_new(&own, pst_sv_of(r.zone_name), NULL) != PST_OK)
         return false;
-    bool ok = pst_civil_to_micros(&r.c, own, micros);
+    bool ok = to_micros(&r, own, micros);
     pst_zone_free(own);
     return ok;
 }

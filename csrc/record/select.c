@@ -177,9 +177,16 @@ static pst_rc read_literal(pst_lex *lex, pst_expr **out)
         return pst_lex_fail(lex, "expected a column, a function or a literal, found %s",
                             pst_lex_seen(lex, seen));
     e->type.type = PST_T_STRING;
-    rc = set_text(lex, e, lex->value, lex->value_n);
-    e->end = lex->at;
-    pst_lex_next(lex);
+    while (rc == PST_OK && lex->kind == PST_LEX_STRING) { /* 'a' 'b' is one string */
+        char *text = pst_realloc(e->text, e->text_n + lex->value_n + 1, 1);
+        if (!text)
+            return pst_fail_nomem(lex->err, "the select list");
+        memcpy(text + e->text_n, lex->value, lex->value_n + 1);
+        e->text = text;
+        e->text_n += lex->value_n;
+        e->end = lex->at;
+        pst_lex_next(lex);
+    }
     return rc;
 }
 

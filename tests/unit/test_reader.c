@@ -1,0 +1,160 @@
+/*
+ * test_reader.c - records to rows: modes, the corrupt record column, Kafka columns,
+ * counters, dates that kill Spark's query, and memory that runs out at each allocation.
+ */
+#include "mem_fault.c"
+
+#include "test_record_common.h"
+
+#define SCHEMA "value.schema=id BIGINT, city STRING, d DATE, s STRUCT<a: INT, b: STRING>"
+
+static void null_rows(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",  "  ", "null",   "[]",        "[{\"id\":1}]", "{",
+        "x", "42", "{id:1}", "{\"id\":1", "{\"id\":01}",  "{\"id\":1,}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        check_line(OPTIONS(SCHEMA, "select=id, city"), bad[i], ",");
+    check_line(OPTIONS(SCHEMA, "select=id"), "x", ""); /* an empty row is no row */
+    struct pipe p;
+    pst_err err = PST_ERR_INIT;
+    assert_int_equal(pipe_open(&p, OPTIONS(SCHEMA, "select=id, city"), &err), PST_OK);
+    assert_string_equal(pipe_line(&p, (pst_sv){NULL, 0}), ","); /* a tombstone */
+    pipe_close(&p);
+}
+
+static void failfast(void **state)
+{
+    (void)state;
+    struct pipe p;
+    pst_err err = PST_ERR_INIT;
+    assert_int_equal(
+        pipe_open(&p, OPTIONS(SCHEMA, "select=id", "json.mode=FAILFAST"), &err), PST_OK);
+    assert_string_equal(pipe_line(&p, PST_SV("{\"id\":1}")), "1");
+    assert_int_equal(pipe_put(&p, PST_SV("{\"id\":1,}"), &err), PST_E_INVALID);
+    assert_string_equal(err.text, "malformed JSON at byte 9: expected a name in double "
+                                  "quotes (json.mode=FAILFAST)");
+    pst_err_clear(&err);
+    assert_int_equal(pipe_put(&p, PST_SV("{\"id\":\"x\"}"), &err), PST_E_INVALID);
+    assert_string_equal(err.text, "a field does not fit its type (json.mode=FAILFAST)");
+    pst_err_clear(&err);
+    assert_int_equal(pipe_put(&p, PST_SV("{\"d\":\"x\"}"), &err), PST_E_INVALID);
+    pipe_close(&p);
+}
+
+static void corrupt_record_column(void **state)
+{
+    (void)state;
+    const char *const *options =
+        OPTIONS("value.schema=id BIGINT, _corrupt_record STRING", "csv.escape=\"");
+    check_line(options, "{\"id\":1}", "1,");
+    check_line(options, "{\"id\":\"x\"}", ",\"{\"\"id\"\":\"\"x\"\"}\"");
+    check_line(options, "oops\xff", ",oops\xef\xbf\xbd");
+    check_line(options, "{\"_corrupt_record\":\"no\",\"id\":2}", "2,");
+    check_line(options, "", ",");
+    check_refused(OPTIONS("value.schema=id BIGINT, _corrupt_record INT"),
+                  "must be STRING");
+    check_line(OPTIONS("value.schema=id BIGINT, bad STRING",
+                       "json.columnNameOfCorruptRecord=bad"),
+               "7", ",7");
+}
+
+static void partial_results(void **state)
+{
+    (void)state;
+    const char *json = "{\"id\":1,\"s\":{\"a\":\"x\",\"b\":\"y\"},\"city\":\"Oslo\"}";
+    check_line(OPTIONS(SCHEMA, "select=id, s.a, s.b, city"), json, "1,,y,Oslo");
+    check_line(OPTIONS(SCHEMA, "select=id, s.a, s.b, city",
+                       "spark.sql.json.enablePartialResults=false"),
+               json, "1,,,");
+}
+
+static void counters(void **state)
+{
+    (void)state;
+    struct pipe p;
+    pst_err err = PST_ERR_INIT;
+    assert_int_equal(pipe_open(&p, OPTIONS(SCHEMA, "select=id, d"), &err), PST_OK);
+    const pst_reader_stats *stats = pst_reader_get_stats(p.reader);
+    (void)pipe_line(&p, PST_SV("{\"id\":1,\"d\":\"1990-02-30\"}"));
+    assert_int_equal(stats->time_policy, 1);
+    assert_int_equal(stats->bad_fields, 1);
+    assert_int_equal(stats->exact, 0);
+    (void)pipe_line(&p, PST_SV("{\"d\":\"nonsense\"}"));
+    assert_int_equal(stats->time_policy, 1);
+    (void)pipe_line(&p, PST_SV("{'id':1}"));
+    assert_int_equal(stats->exact, 1);
+    (void)pipe_line(&p, PST_SV("nope"));
+    assert_int_equal(stats->malformed, 1);
+    assert_int_equal(stats->records, 4);
+    pipe_close(&p);
+}
+
+static void time_policies(void **state)
+{
+    (void)state;
+    const char *json = "{\"d\":\"1990-02-30\"}";
+    check_line(OPTIONS(SCHEMA, "select=id, d"), json, ",");
+    check_line(
+        OPTIONS(SCHEMA, "select=id, d", "spark.sql.legacy.timeParserPolicy=LEGACY"), json,
+        ",1990-03-02");
+    check_line(OPTIONS(SCHEMA, "select=id, d", "json.dateFormat=dd.MM.yyyy"),
+               "{\"d\":\"24.12.2021\"}", ",2021-12-24");
+    check_refused(OPTIONS(SCHEMA, "json.dateFormat=yyyy-MM-dd Q"), "illegal pattern");
+}
+
+static pst_rc whole_life(void)
+{
+    struct pipe p;
+    pst_err err = PST_ERR_INIT;
+    pst_rc rc = pipe_open(&p,
+                          OPTIONS("value.schema=id BIGINT, `c d` STRING, s STRUCT<a: "
+                                  "DECIMAL(5,2), t: TIMESTAMP>",
+                                  "select=id, `c d`, s.*, upper(`c d`) AS u, "
+                                  "date_format(s.t, 'yyyy') AS y",
+                                  "spark.sql.session.timeZone=Europe/Istanbul",
+                                  "csv.timestampFormat=yyyy"),
+                          &err);
+    if (rc == PST_OK)
+        rc = pipe_put(
+            &p,
+            PST_SV("{\"id\":1,\"c d\":\"\\u00e9,\",\"s\":{\"a\":1.5,\"t\":\"2021\"}}"),
+            &err);
+    if (rc == PST_OK)
+        rc = pipe_put(&p, PST_SV("{\"c d\":{'x':[\"\\u00e9\"]}}"), &err);
+    pipe_close(&p);
+    return rc;
+}
+
+static void memory_runs_out(void **state)
+{
+    (void)state;
+    for (long n = 0;; n++) {
+        pst_fault_set(n);
+        pst_rc rc = whole_life();
+        bool hit = pst_fault_hits() > 0;
+        pst_fault_set(-1);
+        assert_int_equal(pst_fault_live(), 0);
+        if (!hit) {
+            assert_int_equal(rc, PST_OK);
+            assert_true(n > 50);
+            break;
+        }
+        assert_true(rc == PST_E_NOMEM || rc == PST_E_CONFIG || rc == PST_OK);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(null_rows),
+        cmocka_unit_test(failfast),
+        cmocka_unit_test(corrupt_record_column),
+        cmocka_unit_test(partial_results),
+        cmocka_unit_test(counters),
+        cmocka_unit_test(time_policies),
+        cmocka_unit_test(memory_runs_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
