@@ -23,9 +23,19 @@ from penstock.cli._terminal import complain
 __all__ = ["main"]
 
 
+def _is_worth_showing(record: logging.LogRecord) -> bool:
+    """Not what the command itself tells, nor librdkafka's complaints on the way."""
+    module = record.name.rpartition(".")[2]
+    if module == "task":
+        return record.levelno < logging.ERROR
+    return module != "kafka" or record.levelno >= logging.ERROR
+
+
 def _set_up_logging(verbose: int) -> None:
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     handler = logging.StreamHandler()
+    if not verbose:
+        handler.addFilter(_is_worth_showing)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     logger = logging.getLogger("penstock")
     logger.addHandler(handler)

@@ -98,8 +98,11 @@ void pypst_owner_warn(pypst_owner *owner, PyObject *self)
     if (!owner->common || owner->closed || owner->warned || !pypst_owner_is_here(owner))
         return;
     owner->warned = true;
+    PyObject *under_way = pypst_exception_take();
     if (PyErr_ResourceWarning(self, 1, "unclosed %R", self) < 0)
         PyErr_WriteUnraisable(self);
+    if (under_way)
+        pypst_exception_put(under_way);
 }
 
 /* ---- text ---- */

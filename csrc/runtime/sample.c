@@ -62,7 +62,9 @@ static pst_rc find_topic(sampling *s, bool *unreachable, pst_err *err)
         if (rc == PST_OK)
             break;
         *unreachable = true;
-        rc = check_stop(s, err);
+        rc = pst_consumer_serve(s->consumer, err); /* librdkafka's errors: why */
+        if (rc == PST_OK)
+            rc = check_stop(s, err);
         if (rc != PST_OK)
             return rc;
         if (!why.retriable || is_late(s)) {
