@@ -221,11 +221,14 @@ static pst_rc reject(pst_part *part, const pst_msg *msg, const pst_err *why, pst
 {
     pst_objects *objects = part->objects;
     objects->stats.errors++;
+    const char *advice =
+        why->code == PST_E_LIMIT ? " that buffer.memory allows a row" : "";
     if (objects->connector->errors_tolerance == PST_TOLERANCE_NONE)
         return pst_fail(err, PST_E_INVALID,
-                        "%s-%d offset %lld: %s. Set errors.tolerance=all to skip such "
-                        "records, or json.mode=PERMISSIVE to write them as null rows",
-                        msg->topic, msg->partition, (long long)msg->offset, why->text);
+                        "%s-%d offset %lld: %s%s. Set errors.tolerance=all to skip such "
+                        "records",
+                        msg->topic, msg->partition, (long long)msg->offset, why->text,
+                        advice);
     if (objects->connector->errors_log_enable)
         pst_logf(objects->env->log, PST_LOG_WARN, objects->env->id, "record",
                  "%s-%d offset %lld skipped: %s", msg->topic, msg->partition,

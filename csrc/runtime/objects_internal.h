@@ -15,7 +15,6 @@
 
 enum {
     SLOW_RETRY_MS = 5000, /* nothing to hurry for: wrong keys, no bucket */
-    RETRY_CAP_MS = 10000,
     STALLED_MS = 10000,
     COMPLAIN_MS = 30000,
     URL_MAX = 1200,

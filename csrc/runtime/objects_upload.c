@@ -184,7 +184,9 @@ pst_rc pst_part_back_off(pst_part *part, const char *what, const pst_err *why,
     }
     bool slow = why->code == PST_E_AUTH || why->code == PST_E_NOT_FOUND;
     int64_t base = slow ? SLOW_RETRY_MS : objects->retry_backoff_ms;
-    int64_t wait = pst_backoff_ms(&objects->seed, base, RETRY_CAP_MS, part->attempts++);
+    int64_t cap = objects->connector->errors_retry_delay_max_ms;
+    int64_t wait =
+        pst_backoff_ms(&objects->seed, base < cap ? base : cap, cap, part->attempts++);
     if (why->after_ms > wait)
         wait = why->after_ms < 60000 ? why->after_ms : 60000;
     part->retry_at_ms = now + wait;

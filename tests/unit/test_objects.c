@@ -113,7 +113,8 @@ static int set_up(void **state)
     f->conf = (pst_objects_conf){.topics_dir = (char *)(uintptr_t) "t",
                                  .rotate_schedule_ms = 10000,
                                  .fail_on_data_loss = true};
-    f->connector = (pst_connector_conf){.errors_retry_timeout_ms = 60000};
+    f->connector = (pst_connector_conf){.errors_retry_timeout_ms = 60000,
+                                        .errors_retry_delay_max_ms = 10000};
     f->budget.limit = 1 << 20;
     f->env = (pst_task_env){.connector = "a",
                             .id = "a-0",
