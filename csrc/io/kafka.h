@@ -11,6 +11,7 @@
 #ifndef PST_IO_KAFKA_H
 #define PST_IO_KAFKA_H
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "conf/conf.h"
@@ -69,7 +70,10 @@ typedef struct pst_consumer_config {
 
 pst_rc pst_consumer_new(pst_consumer **out, const pst_consumer_config *config,
                         pst_err *err) PST_MUST;
-/* Leaves the group (revoked() is called for what is assigned) and frees. NULL is fine. */
+/* Leaves the group: revoked() is called for what is assigned. Calls of other threads that
+   are under way end, and new ones fail. NULL is fine. */
+void pst_consumer_close(pst_consumer *consumer);
+/* Closes if that was not done; nobody may use it any more. NULL is fine. */
 void pst_consumer_free(pst_consumer *consumer);
 /* Subscribes to these topics (names, or regular expressions that start with ^) instead of
    those of the last call; partitions come by events.assigned. */
@@ -86,7 +90,7 @@ typedef enum pst_item_kind {
     PST_ITEM_RECORD,
     PST_ITEM_EOF,          /* offset = the partition's end as seen */
     PST_ITEM_OUT_OF_RANGE, /* the position is not in the log (expired or truncated) */
-    PST_ITEM_STALE         /* fetched before a seek: to be passed over */
+    PST_ITEM_STALE         /* fetched before a seek or a revocation: to be passed over */
 } pst_item_kind;
 
 typedef struct pst_item {
@@ -175,6 +179,40 @@ pst_rc pst_producer_flush(pst_producer *producer, int timeout_ms, pst_err *err) 
 size_t pst_producer_queued(pst_producer *producer);
 /* The last error librdkafka told of (brokers down, wrong password …); "" if none. */
 void pst_producer_last_error(pst_producer *producer, char *out, size_t size);
+
+/* Transactions, with a transactional_id. A call whose error is retriable is to be made
+   again as it is: it goes on where it was, so a long wait is made of short ones. Any
+   other error of begin, send and commit: abort, then the transaction's work again, unless
+   the producer is lost (pst_producer_fate); a failed abort is the producer's end.
+   init fences the id's predecessor and waits out its open transaction; once, first. */
+pst_rc pst_producer_init(pst_producer *producer, int timeout_ms, pst_err *err) PST_MUST;
+pst_rc pst_producer_begin(pst_producer *producer, pst_err *err) PST_MUST;
+pst_rc pst_producer_commit(pst_producer *producer, int timeout_ms, pst_err *err) PST_MUST;
+pst_rc pst_producer_abort(pst_producer *producer, int timeout_ms, pst_err *err) PST_MUST;
+
+typedef enum pst_producer_state {
+    PST_PRODUCER_FINE,
+    PST_PRODUCER_FENCED, /* somebody else's pst_producer_init() with the same id */
+    PST_PRODUCER_LOST,   /* another fatal error: it can do nothing any more */
+} pst_producer_state;
+pst_producer_state pst_producer_fate(pst_producer *producer);
+
+/* ---- a source's stored offsets: a compacted topic ---- */
+
+enum { PST_OFFSETS_PARTITION = 0 /* where they are, however many the topic has */ };
+
+typedef struct pst_offsets_at {
+    pst_kafka_options kafka; /* its cancel ends the calls: PST_E_STOPPED */
+    const char *topic;
+    int timeout_ms; /* 0 = as long as it takes */
+} pst_offsets_at;
+
+/* The key's value, appended to `out` if there is one, after all that is committed up to
+   what is the topic's end when this is called. The topic is made if it is missing; one
+   that is not compacted is PST_E_CONFIG. To be called once its writer's predecessors are
+   fenced. */
+pst_rc pst_offsets_load(const pst_offsets_at *at, pst_sv key, pst_buf *out, bool *found,
+                        pst_err *err) PST_MUST;
 
 /* ---- embedded cluster (for `penstock demo` and unit tests) ---- */
 

@@ -7,9 +7,12 @@
  * producers put it. The queue has a ceiling (QUEUE_KBYTES, or the user's
  * queue.buffering.max.kbytes).
  *
- * One thread uses a producer; delivered() is called in that thread, from poll and flush
- * only. Transactions are not here yet: with a transactional_id the begin, the offsets and
- * the commit of a transaction go between pst_producer_send() and pst_producer_flush().
+ * One thread uses a producer; delivered() is called in that thread, from poll, flush,
+ * commit and abort only.
+ *
+ * Transactions are librdkafka's, thinly: what an error asks for is told by err.retriable
+ * (the same call again), by pst_producer_fate() (nothing helps) or by neither (abort).
+ * When to retry is the caller's business.
  */
 #include "io/kafka_internal.h"
 
@@ -249,4 +252,67 @@ size_t pst_producer_queued(pst_producer *producer)
 void pst_producer_last_error(pst_producer *producer, char *out, size_t size)
 {
     pst_kafka_link_last_error(&producer->link, out, size);
+}
+
+/* ---- transactions ---- */
+
+/* Takes the error. Unlike elsewhere, only librdkafka's own word makes it retriable: a
+   time-out of a record asks for an abort, not for the same call again. */
+static pst_rc txn_error(pst_producer *producer, rd_kafka_error_t *error, const char *what,
+                        pst_err *err)
+{
+    if (!error)
+        return PST_OK;
+    char fatal[PST_KAFKA_ERROR_TEXT];
+    pst_err made = PST_ERR_INIT;
+    bool again = rd_kafka_error_is_retriable(error);
+    rd_kafka_resp_err_t code = rd_kafka_fatal_error(producer->rk, fatal, sizeof fatal);
+    if (code) {
+        rd_kafka_error_destroy(error);
+        (void)pst_kafka_fail(&made, code, what, fatal);
+    } else {
+        (void)pst_kafka_fail_take(&made, error, what);
+    }
+    made.retriable = again && !code;
+    if (err && err->code == PST_OK)
+        *err = made;
+    return made.code;
+}
+
+pst_rc pst_producer_init(pst_producer *producer, int timeout_ms, pst_err *err)
+{
+    return txn_error(producer, rd_kafka_init_transactions(producer->rk, timeout_ms),
+                     "begin with transactions", err);
+}
+
+pst_rc pst_producer_begin(pst_producer *producer, pst_err *err)
+{
+    return txn_error(producer, rd_kafka_begin_transaction(producer->rk),
+                     "begin a transaction", err);
+}
+
+pst_rc pst_producer_commit(pst_producer *producer, int timeout_ms, pst_err *err)
+{
+    return txn_error(producer, rd_kafka_commit_transaction(producer->rk, timeout_ms),
+                     "commit a transaction", err);
+}
+
+pst_rc pst_producer_abort(pst_producer *producer, int timeout_ms, pst_err *err)
+{
+    return txn_error(producer, rd_kafka_abort_transaction(producer->rk, timeout_ms),
+                     "abort a transaction", err);
+}
+
+pst_producer_state pst_producer_fate(pst_producer *producer)
+{
+    switch (rd_kafka_fatal_error(producer->rk, NULL, 0)) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR:
+        return PST_PRODUCER_FINE;
+    case RD_KAFKA_RESP_ERR__FENCED:
+    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+        return PST_PRODUCER_FENCED;
+    default:
+        return PST_PRODUCER_LOST;
+    }
 }

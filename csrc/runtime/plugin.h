@@ -50,6 +50,7 @@ typedef struct pst_task_env {
     const pst_props *worker; /* the worker's properties */
     const pst_props *connector_props;
     struct pst_budget *budget; /* the process's memory for records and bytes */
+    const char *offsets_topic; /* offset.storage.topic; NULL or "" = none are stored */
 } pst_task_env;
 
 /* ---- source ---- */
@@ -75,6 +76,17 @@ typedef struct pst_source_ops {
     /* All records of the last poll() are acknowledged by Kafka. */
     pst_rc (*commit)(pst_source *source, pst_err *err);
     void (*stop)(pst_source *source); /* frees; NULL is fine */
+
+    /* Stored offsets (KIP-618): all three, or all NULL. With them records and the offset
+       of what comes next are one transaction a poll, in offset.storage.topic.
+       The source partition, a JSON object: what the offset is an offset of. Out of the
+       settings alone; nothing appended = this configuration has none to store. */
+    pst_rc (*partition)(const void *conf, pst_buf *out, pst_err *err);
+    /* Once, before the first poll(): go on where `stored` says, what offset() gave; NULL
+       = there is none yet. */
+    pst_rc (*resume)(pst_source *source, const char *stored, pst_err *err);
+    /* After a poll(): where to go on after its records, a JSON object. */
+    pst_rc (*offset)(pst_source *source, pst_buf *out, pst_err *err);
 } pst_source_ops;
 
 /* ---- sink ---- */

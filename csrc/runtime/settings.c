@@ -307,8 +307,12 @@ static const pst_setting worker_rows[] = {
      .doc = "Addresses of the REST interface; empty = off. This version has none."},
     {.name = "offset.storage.topic",
      .type = PST_CONF_STRING,
-     .flags = PST_CONF_LATER,
-     .doc = "Where sources keep their offsets."},
+     .offset = AT(offset_storage_topic),
+     .def = "penstock-offsets",
+     .importance = PST_CONF_MEDIUM,
+     .doc =
+         "The compacted topic where sources keep their offsets; made if it is missing. "
+         "Empty = none are kept: each start of a source begins anew."},
 };
 
 static const pst_conf_section worker_section = {

@@ -153,6 +153,7 @@ static pst_rc init_task(pst_worker *worker, const connector_entry *entry, int in
         .worker = worker->options.worker,
         .connector_props = entry->props,
         .budget = &worker->budget,
+        .offsets_topic = worker->conf.offset_storage_topic,
     };
     task->status = (pst_task_status){.connector = conf->name,
                                      .class_name = entry->plugin->class_name,

@@ -13,6 +13,7 @@ typedef struct pst_worker_conf {
     int64_t startup_timeout_ms, shutdown_timeout_ms;
     int log_level, log_format;
     char *listeners;
+    char *offset_storage_topic;
 } pst_worker_conf;
 
 extern const pst_conf_spec pst_worker_spec;
