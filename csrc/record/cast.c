@@ -371,8 +371,8 @@ static pst_rc from_number(pst_context *ctx, pst_type from, const pst_cell *in,
                 from == PST_T_BOOLEAN ? value.as.b : value.as.i, PST_MICROS, &out->as.i);
         return PST_OK;
     case PST_T_DECIMAL: {
-        pst_cell number = {.as.i = value.as.b};
         bool boolean = from == PST_T_BOOLEAN;
+        pst_cell number = {.as.i = boolean && value.as.b};
         pst_rc rc = pst_cast_text(ctx, boolean ? PST_T_INT : from,
                                   boolean ? &number : &value, &text);
         return rc ? rc : to_decimal(ctx, text, to, out);
