@@ -31,6 +31,7 @@ struct pst_consumer {
     rd_kafka_queue_t *records;
     pst_consumer_events events;
     int session_timeout_ms;
+    bool closed;
     pst_err failed; /* of a callback, handed over by serve() */
     char *user, *password;
     int64_t woken_ms;
@@ -102,8 +103,8 @@ static pst_rc set_sizes(rd_kafka_conf_t *conf, const pst_consumer_config *config
     pst_rc rc = set_number(conf, options, "queued.max.messages.kbytes",
                            clamp(bytes / 2 / 1024, 256, 2097151), err);
     if (rc == PST_OK)
-        rc = set_number(conf, options, "fetch.max.bytes",
-                        clamp(bytes / 4, 1 << 18, 50 << 20), err);
+        rc = set_number(conf, options, "fetch.max.bytes", /* message.max.bytes or more */
+                        clamp(bytes / 4, 1 << 20, 50 << 20), err);
     if (rc == PST_OK)
         rc = set_number(conf, options, "max.partition.fetch.bytes",
                         clamp(bytes / 4, 1 << 18, 1 << 20), err);
@@ -164,6 +165,16 @@ static rd_kafka_topic_partition_list_t *list_of(const pst_tp *tps, size_t n)
     return list;
 }
 
+/* librdkafka drops what it still queues by itself; a batch handed out is ours. */
+static void make_stale(pst_consumer *consumer, const char *topic, int32_t partition)
+{
+    for (size_t i = 0; i < consumer->n_items; i++) {
+        pst_item *item = &consumer->items[i];
+        if (item->msg.partition == partition && strcmp(item->msg.topic, topic) == 0)
+            item->kind = PST_ITEM_STALE;
+    }
+}
+
 static bool cooperative(pst_consumer *consumer)
 {
     const char *protocol = rd_kafka_rebalance_protocol(consumer->rk);
@@ -210,14 +221,9 @@ static void on_assigned(pst_consumer *consumer, rd_kafka_topic_partition_list_t 
         list->elems[i].offset = tps[i].offset;
         forward(consumer, &list->elems[i]);
     }
-    if (rc == PST_OK) {
-        give(consumer, list);
-    } else {
+    if (rc != PST_OK)
         keep_error(consumer, &err);
-        rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
-        give(consumer, none); /* the protocol wants an answer */
-        rd_kafka_topic_partition_list_destroy(none);
-    }
+    give(consumer, list); /* the protocol wants it; nobody takes their records now */
     pst_free(tps);
 }
 
@@ -231,6 +237,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     }
     pst_tp *tps = tps_of(list);
     bool lost = rd_kafka_assignment_lost(rk) != 0;
+    for (int i = 0; i < list->cnt; i++)
+        make_stale(consumer, list->elems[i].topic, list->elems[i].partition);
     if (tps && list->cnt)
         consumer->events.revoked(consumer->events.opaque, tps, (size_t)list->cnt, lost);
     pst_free(tps);
@@ -332,13 +340,21 @@ static void release_batch(pst_consumer *consumer)
     consumer->n_batch = consumer->n_items = 0;
 }
 
+void pst_consumer_close(pst_consumer *consumer)
+{
+    if (!consumer || !consumer->rk || consumer->closed)
+        return;
+    consumer->closed = true;
+    rd_kafka_consumer_close(consumer->rk);
+}
+
 void pst_consumer_free(pst_consumer *consumer)
 {
     if (!consumer)
         return;
+    pst_consumer_close(consumer);
     release_batch(consumer);
     if (consumer->rk) {
-        rd_kafka_consumer_close(consumer->rk);
         if (consumer->records)
             rd_kafka_queue_destroy(consumer->records);
         rd_kafka_destroy(consumer->rk);
@@ -445,18 +461,40 @@ static void wake_when_low(pst_consumer *consumer, size_t got)
         rd_kafka_error_destroy(error);
 }
 
+/* The next message, waited for until `until` (monotonic, ms). One at a time, not by
+   rd_kafka_consume_batch_queue(): that one drops what it has gathered of a partition when
+   librdkafka pauses it meanwhile, as in every cooperative rebalance, but its position
+   has moved over these messages already: nobody would see them again. */
+static rd_kafka_message_t *next_message(pst_consumer *consumer, int64_t until)
+{
+    rd_kafka_message_t *message = rd_kafka_consume_queue(consumer->records, 0);
+    if (message)
+        return message;
+    int64_t left = until - pst_mono_ms(pst_clock_system());
+    return left > 0 ? rd_kafka_consume_queue(consumer->records, (int)left) : NULL;
+}
+
+static bool gather(pst_consumer *consumer, int timeout_ms)
+{
+    int64_t until = pst_mono_ms(pst_clock_system()) + timeout_ms;
+    while (consumer->n_batch < BATCH_MAX) {
+        rd_kafka_message_t *message = next_message(consumer, until);
+        if (!message)
+            break;
+        consumer->batch[consumer->n_batch++] = message;
+    }
+    return consumer->n_batch || rd_kafka_last_error() == RD_KAFKA_RESP_ERR__TIMED_OUT;
+}
+
 pst_rc pst_consumer_poll(pst_consumer *consumer, int timeout_ms, const pst_item **items,
                          size_t *n, pst_err *err)
 {
     release_batch(consumer);
     *n = 0;
     *items = consumer->items;
-    ssize_t got = rd_kafka_consume_batch_queue(consumer->records, timeout_ms,
-                                               consumer->batch, BATCH_MAX);
-    if (got < 0)
+    if (!gather(consumer, timeout_ms))
         return pst_kafka_fail(err, rd_kafka_last_error(), "fetch", NULL);
-    consumer->n_batch = (size_t)got;
-    for (ssize_t i = 0; i < got; i++) {
+    for (size_t i = 0; i < consumer->n_batch; i++) {
         rd_kafka_message_t *m = consumer->batch[i];
         bool eof = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
         if (m->err && !eof && !is_out_of_range(m->err)) {
@@ -469,18 +507,8 @@ pst_rc pst_consumer_poll(pst_consumer *consumer, int timeout_ms, const pst_item 
             item->kind = PST_ITEM_OUT_OF_RANGE;
     }
     consumer->n_items = *n;
-    wake_when_low(consumer, (size_t)got);
+    wake_when_low(consumer, consumer->n_batch);
     return PST_OK;
-}
-
-/* librdkafka drops what it still queues by itself; a batch handed out is ours. */
-static void make_stale(pst_consumer *consumer, const char *topic, int32_t partition)
-{
-    for (size_t i = 0; i < consumer->n_items; i++) {
-        pst_item *item = &consumer->items[i];
-        if (item->msg.partition == partition && strcmp(item->msg.topic, topic) == 0)
-            item->kind = PST_ITEM_STALE;
-    }
 }
 
 pst_rc pst_consumer_seek(pst_consumer *consumer, const char *topic, int32_t partition,

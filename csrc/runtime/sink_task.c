@@ -464,11 +464,12 @@ static pst_rc finish(sink_task *task, pst_rc rc, pst_err *err)
 
 static void done(sink_task *task)
 {
-    pst_consumer_free(task->consumer); /* may still call on_revoked() */
+    pst_consumer_close(task->consumer); /* may still call on_revoked() */
     if (task->sink) {
         task->ops->stats(task->sink, &task->run->stats);
-        task->ops->stop(task->sink);
+        task->ops->stop(task->sink); /* its jobs under way may ask Kafka to their end */
     }
+    pst_consumer_free(task->consumer);
     task->env->cluster = task->env->group = NULL;
     pst_free(task->wanted);
     pst_free(task->there);
