@@ -10,7 +10,7 @@ The environment may say:
                     them (the Makefile has just built them)
   PST_DEBUG=1       no optimisation, assertions of Python's debug allocator usable
   PST_SANITIZE=address,undefined   for a run with libasan preloaded
-  CI                warnings are errors, as in the Makefile
+  PST_WERROR=1      warnings are errors (what the Makefile does in CI)
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def core_sources() -> list[str]:
 
 def newest_header() -> float:
     """When a header was last changed."""
-    headers = sources("csrc/**/*.h", "csrc/*/*.h", "connectors/*/*.h")
+    headers = sources("csrc/*/*.h", "connectors/*/*.h")
     return max((HERE / path).stat().st_mtime for path in headers)
 
 
@@ -91,7 +91,7 @@ def sanitize() -> list[str]:
 def compile_flags() -> list[str]:
     """How C is compiled, as in the Makefile."""
     debug = ["-O0", "-g", "-UNDEBUG"] if os.environ.get("PST_DEBUG") else ["-O2", "-g"]
-    strict = ["-Werror"] if os.environ.get("CI") else []
+    strict = ["-Werror"] if os.environ.get("PST_WERROR") else []
     return [
         "-std=c11", *debug, *sanitize(), *WARNINGS, *strict, "-fPIC",
         "-fvisibility=hidden", "-pthread", "-D_GNU_SOURCE",
@@ -117,13 +117,23 @@ def run(argv: Iterable[str]) -> None:
     subprocess.run(command, cwd=HERE, check=True)
 
 
+def flags_stamp(folder: Path) -> Path:
+    """A file that is as old as the flags: written when they differ from the last ones."""
+    stamp, text = folder / "flags", shlex.join([*compiler(), *compile_flags()])
+    if not stamp.exists() or stamp.read_text() != text:
+        folder.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(text)
+    return stamp
+
+
 def compile_all(paths: list[str], folder: Path) -> list[str]:
-    """Compile what is older than its source or any header, in parallel. The objects."""
-    flags, headers = compile_flags(), newest_header()
+    """Compile what is older than its source, any header or the flags; the objects."""
+    flags = compile_flags()
+    oldest = max(newest_header(), flags_stamp(folder).stat().st_mtime)
 
     def one(path: str) -> str:
         target = folder / Path(path).with_suffix(".o")
-        newest = max((HERE / path).stat().st_mtime, headers)
+        newest = max((HERE / path).stat().st_mtime, oldest)
         if not target.exists() or target.stat().st_mtime < newest:
             target.parent.mkdir(parents=True, exist_ok=True)
             run([*compiler(), *flags, "-c", path, "-o", str(target)])
@@ -186,8 +196,10 @@ class build_modules(build_ext):
         hidden = ["-Wl,--exclude-libs,ALL"]
         ext.extra_objects = []
         ext.extra_link_args = [*hidden, core, *link_flags()]
-        ext.depends = [core, *sources("csrc/**/*.h", "csrc/*/*.h", "connectors/*/*.h")]
         self.build_temp = str(folder / ext.name)
+        stamp = str(flags_stamp(Path(self.build_temp)))
+        headers = sources("csrc/*/*.h", "connectors/*/*.h")
+        ext.depends = [core, stamp, *headers]
         super().build_extension(ext)
         self.build_temp = str(folder)
 

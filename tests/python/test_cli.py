@@ -177,7 +177,7 @@ def test_sink_runs_until_it_is_stopped(
 ) -> None:
     topic = topics(1)
     fill(client, topic, 50)
-    argv = [
+    argv: list[str | Path] = [
         PROGRAMS / "penstock", "sink", "--topics", topic, "--bootstrap-servers",
         kafka.bootstrap, "--dir", tmp_path, "--schema", SCHEMA, "--interval", "300",
         "--json", "-v", *FAST,
@@ -199,7 +199,7 @@ def test_produce_can_be_interrupted(
     kafka: Kafka, api: RandomUserApi, topics: TopicFactory, client: KafkaClient
 ) -> None:
     topic = topics(1)
-    argv = [
+    argv: list[str | Path] = [
         PROGRAMS / "penstock", "produce", "--topic", topic, "--bootstrap-servers",
         kafka.bootstrap, "--users-per-second", "5", "--url", api.url, "--json",
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -203,7 +204,8 @@ def test_types_are_final(name: str) -> None:
 
 
 def test_objects_that_were_not_initialised() -> None:
-    for kind in (penstock.RandomUserSource, penstock.S3CsvSink, penstock.Worker):
+    kinds: list[Any] = [penstock.RandomUserSource, penstock.S3CsvSink, penstock.Worker]
+    for kind in kinds:
         made = kind.__new__(kind)
         with pytest.raises(TypeError, match="__init__"):
             made.__enter__()

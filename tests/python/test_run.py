@@ -134,7 +134,10 @@ def test_a_failed_task(
 def test_no_broker(tmp_path: Path) -> None:
     began = time.monotonic()
     settings = sink("t", tmp_path.as_uri(), None)
-    worker = {"bootstrap.servers": "127.0.0.1:1", "startup.timeout.ms": 700}
+    worker: dict[str, Any] = {
+        "bootstrap.servers": "127.0.0.1:1",
+        "startup.timeout.ms": 700,
+    }
     with pytest.raises(penstock.PenstockError, match=r"127\.0\.0\.1:1") as caught:
         penstock.run(worker, settings, until="end")
     assert caught.value.unreachable

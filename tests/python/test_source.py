@@ -79,7 +79,7 @@ def test_a_recorded_answer() -> None:
         assert list(source) == []
 
 
-FAST = {"users.per.second": 0}
+FAST: dict[str, Any] = {"users.per.second": 0}
 
 
 def test_a_properties_file_and_layers(tmp_path: Path, api: RandomUserApi) -> None:
@@ -302,7 +302,10 @@ def test_produce(
 
 def test_produce_without_a_broker(api: RandomUserApi) -> None:
     source = RandomUserSource(config(api.url))
-    worker = {"bootstrap.servers": "127.0.0.1:1", "startup.timeout.ms": 500}
+    worker: dict[str, Any] = {
+        "bootstrap.servers": "127.0.0.1:1",
+        "startup.timeout.ms": 500,
+    }
     began = time.monotonic()
     with pytest.raises(penstock.PenstockError) as caught:
         source.produce(worker)
