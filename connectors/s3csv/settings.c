@@ -4,8 +4,6 @@
  */
 #include "connectors/s3csv/s3csv.h"
 
-#include <string.h>
-
 static const char *const null_values[] = {"write", "ignore", "fail", NULL};
 
 static pst_rc check_regex(const char *value, pst_err *err)
@@ -52,11 +50,6 @@ static const pst_conf_part parts[] = {
     {&pst_store_section, AT(store)},
 };
 
-static bool is_directory(const pst_store_conf *store)
-{
-    return store->url && strncmp(store->url, "file:", 5) == 0;
-}
-
 static void check(const void *opaque, const pst_props *props, pst_conf_report *report)
 {
     const pst_s3csv_conf *conf = opaque;
@@ -68,11 +61,7 @@ static void check(const void *opaque, const pst_props *props, pst_conf_report *r
     if (conf->topics.n && conf->topics_regex)
         pst_conf_error(report, regex, "topics.regex",
                        "set either topics or topics.regex, not both");
-    if (!conf->store.bucket && !is_directory(&conf->store) &&
-        !pst_props_find(props, "s3.bucket.name"))
-        pst_conf_error(report, &file, "s3.bucket.name",
-                       "missing: set s3.bucket.name (only a store.url of file:/// needs "
-                       "none)");
+    pst_store_conf_check(&conf->store, props, report);
 }
 
 const pst_conf_spec pst_s3csv_spec = {

@@ -308,9 +308,12 @@ void pst_store_conf_check(const pst_store_conf *conf, const pst_props *props,
                           pst_conf_report *report)
 {
     bool directory = conf->url && strncmp(conf->url, "file:", 5) == 0;
-    if (!directory && !set(conf->bucket))
-        pst_conf_error(report, NULL, "s3.bucket.name",
-                       "is not set: name the bucket, or store.url=file:///folder");
+    pst_prop file = {.file = props->n ? props->items[0].file : NULL};
+    const pst_prop *bucket = pst_props_find(props, "s3.bucket.name");
+    if (!directory && !set(conf->bucket) && !(bucket && bucket->broken))
+        pst_conf_error(report, bucket ? bucket : &file, "s3.bucket.name",
+                       "missing: set s3.bucket.name (only a store.url of file:/// needs "
+                       "none)");
     if (set(conf->access_key_id) != set(conf->secret_access_key)) {
         const char *key =
             set(conf->access_key_id) ? "aws.access.key.id" : "aws.secret.access.key";
