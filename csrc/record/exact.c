@@ -128,41 +128,83 @@ static pst_conv read_object(run *r, const pst_node *node, bool root)
     }
 }
 
-static pst_conv read_struct(run *r, const pst_node *node)
+/* The item that is selected; of a key that comes twice the first one counts. `seen` has a
+   bit for each of the first 64 picks. */
+static const pst_node *find_pick(const pst_node *node, int64_t index, pst_sv key,
+                                 uint64_t *seen)
+{
+    for (size_t i = 0; i < node->n_picks; i++) {
+        const pst_pick *p = &node->picks[i];
+        if (p->key ? !pst_sv_is(key, p->key) : p->index != index)
+            continue;
+        uint64_t bit = (uint64_t)1 << (i < 64 ? i : 63);
+        bool again = i < 64 && (*seen & bit);
+        *seen |= bit;
+        return again ? NULL : p->node;
+    }
+    return NULL;
+}
+
+/* A bad item of a map: with partial results on, reading goes on behind it, and all of the
+   map is lost at its end. One of an array ends the array. False: it can't go on. */
+static bool skip_item(run *r, const pst_node *node, pst_conv *rc)
+{
+    if (*rc == PST_CONV_NOMEM || !r->ctx->partial || node->type != PST_T_MAP)
+        return false;
+    if (pst_json_skip_children(r->json))
+        return true;
+    *rc = failed(r);
+    return false;
+}
+
+/* The items of an ARRAY or MAP up to `end`. */
+static pst_conv read_items(run *r, const pst_node *node, pst_tok end)
+{
+    bool bad = false, lost = false;
+    uint64_t seen = 0;
+    int64_t index = 0;
+    for (;;) {
+        if (!pst_json_next(r->json))
+            return failed(r);
+        if (r->json->cur == end || r->json->cur == PST_TOK_NONE)
+            return lost ? PST_CONV_BAD : bad ? PST_CONV_PARTIAL : PST_CONV_OK;
+        const pst_node *item = NULL;
+        if (node->n_picks)
+            item = find_pick(node, index, r->json->name, &seen);
+        pst_conv rc = read_value(r, item ? item : &node->children[0]);
+        bad |= rc != PST_CONV_OK;
+        if (rc == PST_CONV_OK || (rc == PST_CONV_PARTIAL && r->ctx->partial)) {
+            index++;
+            continue;
+        }
+        if (!skip_item(r, node, &rc))
+            return rc == PST_CONV_PARTIAL ? PST_CONV_BAD : rc;
+        lost = true;
+    }
+}
+
+/* A container whose old values come back when it cannot be read. */
+static pst_conv read_container(run *r, const pst_node *node)
 {
     pst_cell *saved = r->exact->saved + node->depth * r->exact->n_slots;
     for (size_t i = 0; i < node->n_slots; i++)
         saved[i] = r->slots[node->slots[i]];
     clear_slots(r, node);
-    pst_conv rc = read_object(r, node, false);
+    pst_conv rc = node->type == PST_T_STRUCT  ? read_object(r, node, false)
+                  : node->type == PST_T_ARRAY ? read_items(r, node, PST_TOK_ARRAY_END)
+                                              : read_items(r, node, PST_TOK_OBJECT_END);
     if (rc == PST_CONV_BAD)
         for (size_t i = 0; i < node->n_slots; i++)
             r->slots[node->slots[i]] = saved[i];
     return rc;
 }
 
-/* ARRAY and MAP: nothing of them can be an output, but a bad item makes a record bad. */
-static pst_conv read_items(run *r, const pst_node *node, pst_tok end)
-{
-    bool bad = false;
-    for (;;) {
-        if (!pst_json_next(r->json))
-            return failed(r);
-        if (r->json->cur == end || r->json->cur == PST_TOK_NONE)
-            return bad ? PST_CONV_PARTIAL : PST_CONV_OK;
-        pst_conv rc = read_value(r, &node->children[0]);
-        if (rc == PST_CONV_PARTIAL && r->ctx->partial)
-            bad = true;
-        else if (rc != PST_CONV_OK)
-            return rc == PST_CONV_PARTIAL ? PST_CONV_BAD : rc;
-    }
-}
-
 static void set_null(run *r, const pst_node *node)
 {
     if (node->slot >= 0)
         r->slots[node->slot].null = true;
-    clear_slots(r, node->type == PST_T_STRUCT ? node : &(pst_node){0});
+    if (node->type >= PST_T_STRUCT)
+        clear_slots(r, node);
 }
 
 /* At a name or a value. */
@@ -176,20 +218,12 @@ static pst_conv read_value(run *r, const pst_node *node)
         set_null(r, node);
         return PST_CONV_OK;
     }
-    switch (node->type) {
-    case PST_T_STRING:
+    pst_tok open = node->type == PST_T_ARRAY ? PST_TOK_ARRAY : PST_TOK_OBJECT;
+    if (node->type >= PST_T_STRUCT && tok == open)
+        return read_container(r, node);
+    if (node->type == PST_T_STRING)
         return read_string_column(r, out);
-    case PST_T_STRUCT:
-        return tok == PST_TOK_OBJECT ? read_struct(r, node) : read_scalar(r, node, out);
-    case PST_T_ARRAY:
-        return tok == PST_TOK_ARRAY ? read_items(r, node, PST_TOK_ARRAY_END)
-                                    : read_scalar(r, node, out);
-    case PST_T_MAP:
-        return tok == PST_TOK_OBJECT ? read_items(r, node, PST_TOK_OBJECT_END)
-                                     : read_scalar(r, node, out);
-    default:
-        return read_scalar(r, node, out);
-    }
+    return read_scalar(r, node, out);
 }
 
 static pst_read malformed(const run *r, const pst_plan *plan)

@@ -297,6 +297,8 @@ static pst_rc bind(binder *b, const pst_expr *e, pst_code **out)
 {
     switch (e->kind) {
     case PST_X_PATH:
+    case PST_X_INDEX:
+    case PST_X_FIELD:
         return bind_column(b, e, out);
     case PST_X_LITERAL:
         return bind_literal(b, e, out);
@@ -304,11 +306,8 @@ static pst_rc bind(binder *b, const pst_expr *e, pst_code **out)
         return bind_cast(b, e, out);
     case PST_X_CALL:
         return bind_call(b, e, out);
-    case PST_X_STAR:
-        return pst_lex_fail_at(b->err, e->pos, "* can't be an argument");
     default:
-        return pst_lex_fail_at(b->err, e->pos,
-                               "elements of arrays and maps are not supported yet");
+        return pst_lex_fail_at(b->err, e->pos, "* can't be an argument");
     }
 }
 

@@ -454,6 +454,18 @@ static bool put_ops(print *pr, size_t from, size_t to)
     return true;
 }
 
+/* java.util's calendar: before the reform the same date is another day of the week, and
+   the ten days that it skipped are its first. */
+static void to_hybrid(print *pr)
+{
+    int64_t days = pst_rebase_to_julian_days(pr->days);
+    if (days == pr->days)
+        return;
+    pr->days = days;
+    if (days >= pst_civil_days(1582, 10, 15))
+        pst_civil_of_days(days, &pr->c);
+}
+
 bool pst_pattern_format(const pst_pattern *pattern, pst_pattern_level level,
                         int64_t value, const pst_zone *zone, char *out, size_t size,
                         size_t *n)
@@ -469,6 +481,8 @@ bool pst_pattern_format(const pst_pattern *pattern, pst_pattern_level level,
         pst_civil_of_micros(value, pr.offset, &pr.c);
         pr.days = pst_floor_div(pr.utc_seconds + pr.offset, PST_SECONDS_A_DAY);
     }
+    if (pattern->use == PST_PATTERN_LEGACY)
+        to_hybrid(&pr);
     if (!put_ops(&pr, 0, pattern->n_ops))
         return false;
     *n = pr.n;

@@ -156,7 +156,7 @@ bool pst_pattern_read_offset(const pst_pattern_op *op, bool legacy, const char *
     if (five || (letter != 'Z' && count >= 4))
         (void)more(at, end, colon, &s);
     int32_t total = h * 3600 + m * 60 + s;
-    if (h > 23 || m > 59 || s > 59 || total > 18 * 3600)
+    if (h > 23 || m > 59 || s > 59 || (total > 18 * 3600 && !legacy))
         return false;
     *offset = negative ? -total : total;
     return true;

@@ -86,6 +86,12 @@ static void free_node(pst_node *node)
 {
     for (size_t i = 0; i < node->n_children; i++)
         free_node(&node->children[i]);
+    for (size_t i = 0; i < node->n_picks; i++) {
+        free_node(node->picks[i].node);
+        pst_free(node->picks[i].node);
+        pst_free(node->picks[i].key);
+    }
+    pst_free(node->picks);
     pst_free(node->children);
     pst_free(node->table);
     pst_free(node->slots);
@@ -102,6 +108,8 @@ static size_t collect_slots(const pst_node *node, int *slots)
     }
     for (size_t i = 0; i < node->n_children; i++)
         n += collect_slots(&node->children[i], slots ? slots + n : NULL);
+    for (size_t i = 0; i < node->n_picks; i++)
+        n += collect_slots(node->picks[i].node, slots ? slots + n : NULL);
     return n;
 }
 
@@ -112,7 +120,7 @@ static bool finish_node(pst_plan *plan, pst_node *node)
         plan->depth = node->depth;
     node->n_slots = collect_slots(node, NULL);
     node->wanted = node->n_slots > 0;
-    if (node->type == PST_T_STRUCT && node->n_slots) {
+    if (node->type >= PST_T_STRUCT && node->n_slots) {
         node->slots = pst_calloc(node->n_slots, sizeof *node->slots);
         if (!node->slots)
             return false;
@@ -120,6 +128,9 @@ static bool finish_node(pst_plan *plan, pst_node *node)
     }
     for (size_t i = 0; i < node->n_children; i++)
         if (!finish_node(plan, &node->children[i]))
+            return false;
+    for (size_t i = 0; i < node->n_picks; i++)
+        if (!finish_node(plan, node->picks[i].node))
             return false;
     return true;
 }
@@ -192,30 +203,61 @@ static bool bind_kafka(const pst_plan *plan, const char *name, pst_binding *out)
     return false;
 }
 
-/* Walks the steps from `from` on. */
-static pst_rc walk(pst_plan *plan, const pst_expr *e, size_t from, pst_node **out,
+/* The element of an array (key NULL) or the value of a map. */
+static pst_rc pick(pst_node **node, int64_t index, const char *key, pst_err *err)
+{
+    pst_node *in = *node;
+    for (size_t i = 0; i < in->n_picks; i++) {
+        bool same =
+            key ? strcmp(in->picks[i].key, key) == 0 : in->picks[i].index == index;
+        if (same) {
+            *node = in->picks[i].node;
+            return PST_OK;
+        }
+    }
+    pst_pick *picks = pst_realloc(in->picks, in->n_picks + 1, sizeof *picks);
+    if (!picks)
+        return pst_fail_nomem(err, "the schema");
+    in->picks = picks;
+    pst_pick *p = &picks[in->n_picks];
+    *p = (pst_pick){.index = index,
+                    .key = key ? pst_strdup(key) : NULL,
+                    .node = pst_calloc(1, sizeof *p->node)};
+    if (!p->node || (key && !p->key)) {
+        pst_free(p->node);
+        pst_free(p->key);
+        return pst_fail_nomem(err, "the schema");
+    }
+    in->n_picks++;
+    p->node->name = in->name;
+    *node = p->node;
+    return build_node(p->node, in->dtype->item, in->depth + 1)
+               ? PST_OK
+               : pst_fail_nomem(err, "the schema");
+}
+
+/* From a node to its field, or to a map's value. */
+static pst_rc step(pst_plan *plan, const pst_expr *e, const char *name, pst_node **node,
                    pst_err *err)
 {
-    pst_node *node = &plan->root;
     size_t matches;
-    for (size_t i = from; i < e->n_names; i++) {
-        if (node->type != PST_T_STRUCT) {
-            char type[64];
-            pst_dtype_name(node->dtype, type, sizeof type);
-            return pst_lex_fail_at(err, e->pos, "'%s' is %s and has no field '%s'",
-                                   node->name.p, type, e->names[i]);
-        }
-        pst_node *child = find_field(plan, node, e->names[i], &matches);
-        if (!child)
-            return no_column(plan, node, e, e->names[i], err);
-        if (matches > 1)
-            return pst_lex_fail_at(err, e->pos,
-                                   "'%s' is ambiguous: names differ only in case "
-                                   "(spark.sql.caseSensitive=true tells them apart)",
-                                   e->names[i]);
-        node = child;
+    if ((*node)->type == PST_T_MAP)
+        return pick(node, 0, name, err);
+    if ((*node)->type != PST_T_STRUCT) {
+        char type[64];
+        pst_dtype_name((*node)->dtype, type, sizeof type);
+        return pst_lex_fail_at(err, e->pos, "'%s' is %s and has no field '%s'",
+                               (*node)->name.p, type, name);
     }
-    *out = node;
+    pst_node *child = find_field(plan, *node, name, &matches);
+    if (!child)
+        return no_column(plan, *node, e, name, err);
+    if (matches > 1)
+        return pst_lex_fail_at(err, e->pos,
+                               "'%s' is ambiguous: names differ only in case "
+                               "(spark.sql.caseSensitive=true tells them apart)",
+                               name);
+    *node = child;
     return PST_OK;
 }
 
@@ -241,7 +283,48 @@ static pst_rc resolve(pst_plan *plan, const pst_expr *e, pst_node **out,
                                    "the Kafka column value can't be selected; "
                                    "its fields can");
     }
-    return walk(plan, e, from, out, err);
+    pst_node *node = &plan->root;
+    pst_rc rc = PST_OK;
+    for (size_t i = from; rc == PST_OK && i < e->n_names; i++)
+        rc = step(plan, e, e->names[i], &node, err);
+    *out = node;
+    return rc;
+}
+
+static pst_rc resolve_index(const pst_expr *e, pst_node **node, pst_err *err)
+{
+    const pst_expr *key = e->args[1];
+    bool map = (*node)->type == PST_T_MAP;
+    int64_t index = 0;
+    if (!map && (*node)->type != PST_T_ARRAY)
+        return pst_lex_fail_at(err, e->pos, "'%s' is %s; only ARRAY and MAP have [ ]",
+                               (*node)->name.p, pst_type_name((*node)->type));
+    if (map && (*node)->dtype->key->type != PST_T_STRING)
+        return pst_lex_fail_at(err, e->pos, "keys of a MAP in JSON are STRING");
+    bool literal = key->kind == PST_X_LITERAL && key->text;
+    if (map && (!literal || key->type.type != PST_T_STRING))
+        return pst_lex_fail_at(err, key->pos, "a MAP's key must be a string literal");
+    if (!map && (!literal || key->type.type == PST_T_STRING ||
+                 !pst_sv_to_i64((pst_sv){key->text, key->text_n}, &index)))
+        return pst_lex_fail_at(err, key->pos, "an ARRAY's index must be a whole number");
+    return pick(node, index, map ? key->text : NULL, err);
+}
+
+/* Any expression that names a place in the record. */
+static pst_rc resolve_place(pst_plan *plan, const pst_expr *e, pst_node **out,
+                            pst_binding *kafka, pst_err *err)
+{
+    if (e->kind == PST_X_PATH)
+        return resolve(plan, e, out, kafka, err);
+    if (e->kind != PST_X_INDEX && e->kind != PST_X_FIELD)
+        return pst_lex_fail_at(err, e->pos, "only columns have elements and fields here");
+    pst_rc rc = resolve_place(plan, e->args[0], out, kafka, err);
+    if (rc == PST_OK && !*out)
+        return pst_lex_fail_at(err, e->pos, "a Kafka column has no elements");
+    if (rc != PST_OK)
+        return rc;
+    return e->kind == PST_X_INDEX ? resolve_index(e, out, err)
+                                  : step(plan, e, e->names[0], out, err);
 }
 
 static int slot_of(pst_plan *plan, pst_node *node)
@@ -256,7 +339,7 @@ static int slot_of(pst_plan *plan, pst_node *node)
 pst_rc pst_plan_bind(pst_plan *plan, const pst_expr *path, pst_binding *out, pst_err *err)
 {
     pst_node *node;
-    pst_rc rc = resolve(plan, path, &node, out, err);
+    pst_rc rc = resolve_place(plan, path, &node, out, err);
     if (rc != PST_OK || !node)
         return rc;
     if (node->type >= PST_T_STRUCT) {

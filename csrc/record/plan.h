@@ -12,6 +12,13 @@
 #include "record/select.h"
 
 typedef struct pst_node pst_node;
+/* One element of an array, or one key's value of a map, that is wanted. */
+typedef struct pst_pick {
+    int64_t index;
+    char *key;
+    pst_node *node;
+} pst_pick;
+
 struct pst_node {
     pst_sv name;
     const pst_dtype *dtype;
@@ -24,7 +31,9 @@ struct pst_node {
     size_t n_children;
     uint16_t *table; /* hash of names to index + 1 */
     size_t mask;
-    int *slots; /* STRUCT: all slots beneath */
+    pst_pick *picks; /* ARRAY, MAP */
+    size_t n_picks;
+    int *slots; /* STRUCT, ARRAY, MAP: all slots beneath */
     size_t n_slots;
     size_t depth;
 };
@@ -66,7 +75,7 @@ void pst_plan_free(pst_plan *plan);
 /* The child with this name; `guess` (an index) is tried first. NULL if there is none. */
 pst_node *pst_node_find(const pst_node *node, pst_sv name, size_t guess);
 
-/* For expr.c: binds a path, gives its type and slot. */
+/* For expr.c: binds a path (PATH, INDEX, FIELD), gives its type and slot. */
 typedef struct pst_binding {
     pst_source source;
     int slot;

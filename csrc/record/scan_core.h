@@ -415,6 +415,8 @@ static const char *scan_object(pst_scan_run *run, pst_scan_struct *s, const char
             return NULL;
         if (!child)
             p = skip_value(run, p);
+        else if (UNLIKELY(child->type > PST_T_STRUCT))
+            return NULL; /* an element of an array or map */
         else if (child->type == PST_T_STRUCT)
             p = read_struct(run, &s->nested[child - s->node->children], p);
         else

@@ -254,26 +254,43 @@ static pst_rc read_call(pst_lex *lex, pst_expr *e, size_t depth)
     return rc ? rc : expect(lex, ')', "after the arguments");
 }
 
+/* Puts *out into a new expression as its first argument. */
+static pst_rc wrap(pst_lex *lex, pst_expr_kind kind, pst_expr **out)
+{
+    pst_expr *whole = NULL, *base = *out;
+    pst_rc rc = new_expr(lex, kind, &whole);
+    if (rc != PST_OK)
+        return rc;
+    whole->pos = base->pos;
+    *out = whole;
+    return add_arg(lex, whole, base);
+}
+
+/* [index] and, behind one, .name */
 static pst_rc read_indexes(pst_lex *lex, pst_expr **out, size_t depth)
 {
     pst_rc rc = PST_OK;
-    while (rc == PST_OK && pst_lex_is(lex, '[')) {
-        pst_expr *index = NULL, *whole = NULL;
-        rc = new_expr(lex, PST_X_INDEX, &whole);
+    for (size_t steps = 0; rc == PST_OK; steps++) {
+        bool index = pst_lex_is(lex, '['), field = steps && pst_lex_is(lex, '.');
+        if (!index && !field)
+            return PST_OK;
+        if (steps >= PST_PATH_MAX)
+            return pst_lex_fail(lex, "a path has more than %d steps", PST_PATH_MAX);
+        rc = wrap(lex, index ? PST_X_INDEX : PST_X_FIELD, out);
         if (rc != PST_OK)
             return rc;
-        whole->pos = (*out)->pos;
-        pst_expr *base = *out;
-        *out = NULL;
-        rc = add_arg(lex, whole, base);
-        *out = whole;
         pst_lex_next(lex);
-        rc = rc ? rc : read_expr(lex, &index, depth + 1);
-        if (index) {
-            pst_rc added = add_arg(lex, whole, index);
+        if (field) {
+            rc = add_name(lex, *out);
+            continue;
+        }
+        pst_expr *key = NULL;
+        rc = read_expr(lex, &key, depth + 1);
+        if (key) {
+            pst_rc added = add_arg(lex, *out, key);
             rc = rc ? rc : added;
         }
-        whole->end = lex->at;
+        (*out)->end = lex->at;
         rc = rc ? rc : expect(lex, ']', "after the index");
     }
     return rc;

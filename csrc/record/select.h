@@ -14,18 +14,19 @@ typedef enum pst_expr_kind {
     PST_X_LITERAL,
     PST_X_CALL,
     PST_X_CAST,
-    PST_X_INDEX,
+    PST_X_INDEX, /* base[index] */
+    PST_X_FIELD, /* base.name, where base is no path */
 } pst_expr_kind;
 
 typedef struct pst_expr pst_expr;
 struct pst_expr {
     pst_expr_kind kind;
     size_t pos, end; /* in the text of the list */
-    char **names;    /* PATH; STAR: what stands before the star */
+    char **names;    /* PATH; STAR: what stands before the star; FIELD: one */
     size_t n_names;
     char *text; /* CALL: name in upper case; LITERAL: its text, NULL for NULL */
     size_t text_n;
-    pst_expr **args; /* CALL; CAST: one; INDEX: base and index */
+    pst_expr **args; /* CALL; CAST and FIELD: one; INDEX: base and index */
     size_t n_args;
     pst_dtype
         type; /* CAST: target; LITERAL: BOOLEAN, INT, LONG, DOUBLE, DECIMAL, STRING */

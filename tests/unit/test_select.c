@@ -72,7 +72,10 @@ static void wrong_names(void **state)
     refused("value", "the Kafka column value can't be selected");
     refused("name", "no column of a CSV can hold; select its fields: name.first");
     refused("tags", "'tags' is ARRAY<STRING>, which no column of a CSV can hold");
-    refused("tags[0]", "elements of arrays and maps are not supported yet");
+    refused("tags['x']", "an ARRAY's index must be a whole number");
+    refused("id[0]", "'id' is BIGINT; only ARRAY and MAP have [ ]");
+    refused("tags[0].x", "'tags' is STRING and has no field 'x'");
+    refused("topic[0]", "a Kafka column has no elements");
     refused("id, id", "column 'id' is selected twice");
     refused("*", "* takes in column 'name'");
     refused("id.*", "'id' is no STRUCT");
@@ -96,6 +99,26 @@ static void wrong_syntax(void **state)
     refused("'x", "string is not closed");
 }
 
+static void elements(void **state)
+{
+    (void)state;
+    const char *const *options =
+        OPTIONS("value.schema=t ARRAY<STRING>, s ARRAY<STRUCT<x: INT, y: STRING>>, m "
+                "MAP<STRING, INT>, n ARRAY<ARRAY<INT>>",
+                "select=t[0] AS t0, t[-1] AS t1, s[1].x, m['k'] AS k, m.j, n[1][0] AS n, "
+                "upper(t[1]) AS u");
+    check_line(
+        options,
+        "{\"t\":[\"a\",\"b\"],\"s\":[null,{\"x\":5}],\"m\":{\"k\":1,\"j\":2,\"k\":3},"
+        "\"n\":[[],[7]]}",
+        "a,,5,1,2,7,B");
+    check_line(options, "{\"t\":[],\"s\":{},\"m\":null}", ",,,,,,");
+    /* a bad item takes its array or map with it, not the others */
+    check_line(options, "{\"m\":{\"k\":1,\"j\":\"x\"},\"n\":[[1],[\"x\"]],\"t\":[1]}",
+               "1,,,,,,");
+    check_line(options, "{\"t\":[\"a\"],\"t\":5,\"s\":[{},{\"x\":\"bad\"}]}", "a,,,,,,");
+}
+
 static void case_sensitive_names(void **state)
 {
     (void)state;
@@ -108,9 +131,9 @@ static void case_sensitive_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_and_aliases),    cmocka_unit_test(data_prefix),
-        cmocka_unit_test(wrong_names),          cmocka_unit_test(wrong_syntax),
-        cmocka_unit_test(case_sensitive_names),
+        cmocka_unit_test(names_and_aliases), cmocka_unit_test(data_prefix),
+        cmocka_unit_test(wrong_names),       cmocka_unit_test(elements),
+        cmocka_unit_test(wrong_syntax),      cmocka_unit_test(case_sensitive_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
