@@ -17,7 +17,7 @@ from confluent_kafka import KafkaException
 
 from tests.chaos.load import Load
 from tests.chaos.schedule import Event
-from tests.chaos.stack import GROUP, TOPIC, Stack, fill_disk, patiently
+from tests.chaos.stack import GROUP, TOPIC, Stack, fill_disk, patiently, reset_offsets
 from tests.chaos.watch import Watch
 from tests.support import Daemon
 
@@ -226,7 +226,7 @@ class Faults:
             chain = self.stack.chain_end(partition)
             news[partition] = min(end, max(chain, known) + 20 * (partition % 2))
             skips[partition] = (chain, news[partition])
-        client.set_committed(GROUP, TOPIC, news)
+        reset_offsets(client, news)
         for partition, span in skips.items():
             if span[0] < span[1]:
                 self.skipped[partition].append(span)

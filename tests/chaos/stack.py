@@ -241,6 +241,20 @@ def patiently(call: Any, seconds: float = 30.0) -> Any:
             time.sleep(0.2)
 
 
+def reset_offsets(client: KafkaClient, offsets: Mapping[int, int]) -> None:
+    """Set the group's offsets as a tool does, as soon as the group is empty."""
+
+    def done() -> bool:
+        client.set_committed(GROUP, TOPIC, offsets)
+        committed = client.committed(GROUP, TOPIC)
+        return all(committed.get(p) == (offset, "") for p, offset in offsets.items())
+
+    end = time.monotonic() + 30
+    while not patiently(done):
+        assert time.monotonic() < end, "the group's offsets cannot be set"
+        time.sleep(0.2)
+
+
 def keep_disk(stack: Stack) -> None:
     """Copy a directory store out of its file system, which goes with the run."""
     if stack.mounted:
