@@ -25,6 +25,8 @@ pst_rc pst_chain_read_object(pst_chain *chain, const char *key, int64_t start,
 
 /* Is `group` this connector's, or one that it takes over? */
 bool pst_chain_is_our_group(const pst_chain_conf *conf, const char *group);
+/* The connector's name in a group's, which is what chain.take.over.from takes. */
+const char *pst_chain_connector_of(const char *group);
 
 /* What every listing of this chain starts with, and the key after which starts >= from
    come ("" for from = 0). */

@@ -95,6 +95,13 @@ bool pst_chain_is_our_group(const pst_chain_conf *conf, const char *group)
            (conf->take_over_from && strcmp(group, conf->take_over_from) == 0);
 }
 
+const char *pst_chain_connector_of(const char *group)
+{
+    static const char prefix[] = "connect-";
+    size_t n = sizeof prefix - 1;
+    return strncmp(group, prefix, n) == 0 ? group + n : group;
+}
+
 static const char *meta_of(const pst_store_info *info, const char *name)
 {
     const char *value = pst_store_meta_get(&info->meta, name);
@@ -119,7 +126,7 @@ static pst_rc check_owner(const pst_chain *chain, const char *key,
                         "%s was written by group \"%s\", this connector's is \"%s\": two "
                         "connectors must not share a topics.dir. Set another topics.dir, "
                         "or, if this connector was renamed, chain.take.over.from=%s",
-                        key, group, chain->conf->group, group);
+                        key, group, chain->conf->group, pst_chain_connector_of(group));
     if (strcmp(cluster, chain->conf->cluster) != 0)
         return pst_fail(
             err, PST_E_CHAIN,

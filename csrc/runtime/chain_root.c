@@ -135,7 +135,7 @@ static pst_rc wrong_group(const pst_chain *chain, const char *group, pst_err *er
         "Set another topics.dir, or, if this connector was renamed, "
         "chain.take.over.from=%s",
         chain->topic, chain->partition, chain->conf->topics_dir, group,
-        chain->conf->group, group);
+        chain->conf->group, pst_chain_connector_of(group));
 }
 
 static pst_rc check_root(pst_chain *chain, const json_t *json, const char *layout,

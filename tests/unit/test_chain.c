@@ -270,7 +270,7 @@ static void rule_4_not_mine_stops(void **state)
                      PST_E_CHAIN);
     assert_non_null(strstr(err.text, "connect-a"));
     assert_non_null(strstr(err.text, "connect-b"));
-    assert_non_null(strstr(err.text, "chain.take.over.from"));
+    assert_non_null(strstr(err.text, "chain.take.over.from=a"));
     /* Renamed on purpose: it goes on at the end. */
     f->conf.take_over_from = "connect-a";
     assert_int_equal(recover(f, &other, facts_of(-1, "", 0, 100), &resume, &err), PST_OK);
