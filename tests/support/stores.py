@@ -80,8 +80,10 @@ class Bucket:
 
     def remove(self) -> None:
         """Delete the bucket with all it holds."""
-        for key in self.keys():
-            self.delete(key)
+        keys = self.keys()
+        for at in range(0, len(keys), 1000):
+            some = [{"Key": key} for key in keys[at : at + 1000]]
+            self.client.delete_objects(Bucket=self.name, Delete={"Objects": some})
         self.client.delete_bucket(Bucket=self.name)
 
     def keys(self, prefix: str = "") -> list[str]:
