@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 META_PREFIX = "penstock-"
 
@@ -82,7 +83,9 @@ class Bucket:
         """Delete the bucket with all it holds."""
         keys = self.keys()
         for at in range(0, len(keys), 1000):
-            some = [{"Key": key} for key in keys[at : at + 1000]]
+            some: list[ObjectIdentifierTypeDef] = [
+                {"Key": key} for key in keys[at : at + 1000]
+            ]
             self.client.delete_objects(Bucket=self.name, Delete={"Objects": some})
         self.client.delete_bucket(Bucket=self.name)
 
