@@ -255,7 +255,7 @@ static void test_bad_settings(void **state)
         const char *text, *said;
     } cases[] = {
         {"", "s3.bucket.name"},
-        {"store.url=http://h\n", "name the bucket"},
+        {"store.url=http://h\n", "missing: set s3.bucket.name"},
         {"store.url=ftp://h\n", "begin it with http://"},
         {"store.url=http://h/b\n", "no path"},
         {"store.url=http://u:hunter2@h\n", "no credentials in the URL"},
