@@ -1,0 +1,778 @@
+/*
+ * chain.pml - the chain protocol of docs/exactly-once.md, for the model checker spin.
+ *
+ * One partition of one topic; NW writers of one group; the group's coordinator; a store
+ * with conditional create; a log of N offsets; an environment that crashes writers, loses
+ * and delays answers, moves partitions, lets time pass and moves old objects away.
+ * model/README.md maps every step to the C code and says what is left out; model/run.py
+ * builds and runs it all.
+ *
+ * Faults beyond the common ones are switched on by a macro each, so that every scenario
+ * stays small enough to be searched completely:
+ *
+ *   COMPACT       the record at offset 2 disappears from the log at any moment
+ *   RETAIN        the record at offset 0 expires at any moment; no commit exists at first
+ *   MOVE          a loader removes objects below the commit, after the time of rule 9
+ *   FORGET        the group's commit disappears while nobody is in the group
+ *   RESET         a tool sets the group to any offset, once, while nobody is in the group
+ *   STRANGER      another group's object appears at any free key, once
+ *   RECREATE      the topic is deleted and made anew with other records, once
+ *
+ * NO_RULE_<n> drops safety rule n; BREAK_<...> breaks what the operator must keep to.
+ */
+#ifndef N
+#define N 4
+#endif
+#ifndef NW
+#define NW 2
+#endif
+/* Offset 1 is a record that gives no row; with N > 4 offset 3 is a transaction marker. */
+#if N == 2
+#define ROWS 3
+#define RECORDS 3
+#elif N == 3
+#define ROWS 5
+#define RECORDS 7
+#elif N == 4
+#define ROWS 13
+#define RECORDS 15
+#else
+#define ROWS 21
+#define RECORDS 23
+#endif
+
+#define UPTO(n) ((1 << (n)) - 1)
+#define RANGE(a, b) (UPTO(b) & ~UPTO(a))
+#define NONE 15
+
+/* Where a writer is. */
+#define OFF 0  /* not assigned: crashed, not started, or has noticed that it lost the partition */
+#define ASK 1  /* assigned: about to ask Kafka for the commit and the log's ends */
+#define LIST 2 /* has them; about to agree on the root and list the chain */
+#define RUN 3  /* recovered: reads */
+#define TRY 4  /* holds a closed window; about to date a request and do the sleeper's check */
+#define PUT 5  /* about to send it */
+#define HEAD 6 /* was told 412; about to look at what is there */
+#define STOP 7 /* a safety rule stopped the task; only a person goes on from here */
+
+byte pc[NW];
+byte pos[NW];  /* chain position */
+byte from[NW]; /* first offset that the next window covers with records of its own */
+byte next[NW]; /* of the closed window */
+byte rows[NW]; /* of the closed window, one bit an offset */
+byte told[NW]; /* the last commit known to this writer; NONE = no commit */
+/* When was the position last confirmed by Kafka? 0: longer ago than the session time-out;
+   1: just now; 2: just now, but before the moment that the loader has noted. */
+byte fresh[NW];
+/* The date of the request's signature: 0 after that moment, 1 before it, 2 too old. */
+byte date[NW];
+
+byte owner = NONE; /* who the coordinator thinks owns the partition */
+byte committed, committed_pos;
+bool has_commit, commit_is_ours;
+
+byte object[N]; /* by start: its next; 0 = there is none */
+
+/* One request that was given up by its writer and is still on its way. */
+byte late_start, late_next, late_rows, late_date;
+
+/* What the loader knows: objects whose next is not beyond `noted` were committed when it
+   looked; those not beyond `movable` were so 30 minutes ago. */
+byte noted, movable;
+bool waiting;
+
+byte root = NONE;
+byte gone; /* records that have disappeared from the log */
+
+#ifdef RECREATE
+byte version;             /* of the topic */
+byte end = N;             /* of the log */
+byte reads[NW];           /* the version that this writer reads */
+byte knows[NW];           /* the version that its last known record is of; NONE = no record */
+byte object_version[N];   /* of the last record in an object */
+byte commit_version = NONE;
+byte late_version, landed_new;
+#define END end
+#else
+#define END N
+#endif
+#ifdef STRANGER
+bool foreign[N], stranger_came;
+#endif
+#if defined(RESET) || defined(FORGET)
+bool tool_came;
+#endif
+#ifdef RETAIN
+byte low;
+byte saw_low[NW];
+#endif
+#ifdef NO_RULE_3
+byte object_rows[N];
+#endif
+#ifdef NO_RULE_9_TIME
+bool asked[NW];
+#endif
+#ifdef LIVE
+bool calm; /* no more faults */
+#endif
+
+/* ---- what is to hold; kept by an observer that sees every change of the store ---- */
+
+byte landed;  /* rows that are, or were, in an object */
+byte excused; /* rows that a tool told the group to leave out */
+byte top;     /* the chain's end */
+
+bit no_record_twice, no_record_missing, contiguous, in_order, commit_monotonic,
+    commit_durable, no_false_stop, new_topic_whole;
+
+#define WANTED (ROWS & ~gone & ~excused)
+
+/* The store creates an object [s, n) with the rows r, of the topic's version v. */
+inline create(s, n, r, v)
+{
+    object[s] = n;
+#ifdef NO_RULE_3
+    landed = landed & ~object_rows[s];
+    object_rows[s] = r;
+#endif
+#ifdef RECREATE
+    object_version[s] = v;
+    if
+    :: v == 0 ->
+#endif
+        no_record_twice = !(landed & (r));
+        assert(no_record_twice);
+        no_record_twice = 0;
+        landed = landed | (r);
+#ifdef RECREATE
+    :: else ->
+        no_record_twice = !(landed_new & (r));
+        assert(no_record_twice);
+        no_record_twice = 0;
+        landed_new = landed_new | (r);
+        /* Nothing of the new topic may be passed over. */
+        new_topic_whole = !(UPTO(s) & ~landed_new);
+        assert(new_topic_whole);
+        new_topic_whole = 0;
+    fi;
+#endif
+#ifdef STRICT
+    in_order = !((r) & ~RANGE(s, n));
+    assert(in_order);
+    in_order = 0;
+    contiguous = (s) == top || root == (s) && top == 0;
+    assert(contiguous);
+    contiguous = 0;
+#ifndef RECREATE
+    no_record_missing = !(UPTO(n) & WANTED & ~landed);
+    assert(no_record_missing);
+    no_record_missing = 0;
+#endif
+#endif
+    if
+    :: (n) > top -> top = n
+    :: else
+    fi
+}
+
+/* ---- a writer's steps ---- */
+
+inline forget(w)
+{
+    pos[w] = 0;
+    from[w] = 0;
+    next[w] = 0;
+    rows[w] = 0;
+    told[w] = 0;
+    fresh[w] = 0;
+    date[w] = 0;
+#ifdef RECREATE
+    reads[w] = 0;
+    knows[w] = 0;
+#endif
+#ifdef RETAIN
+    saw_low[w] = 0;
+#endif
+#ifdef NO_RULE_9_TIME
+    asked[w] = 0;
+#endif
+}
+
+inline drop_window(w)
+{
+    next[w] = 0;
+    rows[w] = 0;
+    date[w] = 0;
+}
+
+/* pst_chain_confirm(): dated when Kafka was asked, not when its answer was read. */
+inline confirm(w)
+{
+#ifdef MOVE
+    fresh[w] = 1;
+#else
+    skip;
+#endif
+}
+
+/* ask_facts(): the commit, its metadata, the log's ends. */
+inline ask_facts(w)
+{
+    told[w] = (has_commit -> committed : NONE);
+    pos[w] = (has_commit && commit_is_ours -> committed_pos : NONE);
+    from[w] = 0;
+    drop_window(w);
+    confirm(w);
+#ifdef RECREATE
+    knows[w] = (has_commit && commit_is_ours -> commit_version : NONE);
+#endif
+#ifdef RETAIN
+    saw_low[w] = low;
+#endif
+#ifdef NO_RULE_9_TIME
+    asked[w] = 1;
+#endif
+    pc[w] = LIST
+}
+
+/* pst_chain_recover(): root, LIST, HEAD of the last key, the same log? */
+inline recover(w)
+{
+#ifdef NO_RULE_9_TIME
+    confirm(w);
+    asked[w] = 0;
+#endif
+    ours = pos[w] != NONE;
+#ifdef NO_RULE_1
+#ifdef RETAIN
+    first = (told[w] != NONE -> told[w] : saw_low[w]);
+#else
+    first = (told[w] != NONE -> told[w] : 0);
+#endif
+#else
+    if
+    :: root == NONE ->
+#ifdef RETAIN
+        root = (told[w] != NONE -> told[w] : saw_low[w]);
+#else
+        root = (told[w] != NONE -> told[w] : 0);
+#endif
+    :: else
+    fi;
+    first = root;
+#endif
+    pos[w] = (ours -> pos[w] : first);
+    stopped = false;
+#ifdef NO_RULE_7
+    /* The commit is taken for the chain's end. */
+    pos[w] = (told[w] != NONE -> told[w] : first);
+#else
+    i = N;
+    do
+    :: i > pos[w] && i > 0 && object[i - 1] == 0 -> i--
+    :: else -> break
+    od;
+    if
+    :: i > pos[w] ->
+        i--;
+#ifdef STRANGER
+        stopped = foreign[i];
+#endif
+#ifdef RECREATE
+        knows[w] = object_version[i];
+#endif
+        pos[w] = object[i];
+    :: else
+    fi;
+    if
+    :: told[w] != NONE && !ours && told[w] < pos[w] -> stopped = true
+    :: else
+    fi;
+#endif
+    from[w] = (told[w] != NONE && told[w] > pos[w] -> told[w] : pos[w]);
+#ifdef RECREATE
+    same_log(w);
+#endif
+    pc[w] = (stopped -> STOP : RUN);
+    i = 0;
+    first = 0;
+    ours = false;
+    if
+    :: stopped ->
+#if !defined(STRANGER) && !defined(RECREATE) && !defined(RESET)
+        no_false_stop = false;
+        assert(no_false_stop);
+        no_false_stop = 0;
+#endif
+        forget(w)
+    :: else
+    fi;
+    stopped = false
+}
+
+#ifdef RECREATE
+/* check_end(), choose_check() and check_log(): rule 8. */
+inline same_log(w)
+{
+    reads[w] = version;
+#ifndef NO_RULE_8
+    if
+    :: from[w] > end || pos[w] > end -> stopped = true
+    :: knows[w] != NONE && knows[w] != version -> stopped = true
+    :: else
+    fi;
+#else
+    /* Without the rule the reader waits for the log to grow to where it stands. */
+    end = (from[w] > end -> from[w] : end)
+#endif
+}
+#endif
+
+/* put_one(), pst_part_seal(): records up to any offset are taken and the window closed;
+   one without rows is dropped, and only the offset to commit moves. */
+inline read_and_close(w)
+{
+    i = from[w] + 1;
+    do
+    :: i < END -> i++
+    :: break
+    od;
+#ifdef RECREATE
+    r = (version == 0 -> RANGE(from[w], i) & ROWS : RANGE(from[w], i));
+    knows[w] = version;
+#else
+    r = RANGE(from[w], i) & ROWS & ~gone;
+#endif
+    if
+    :: r == 0 ->
+        from[w] = i;
+#ifdef NO_RULE_6_POSITION
+        pos[w] = i;
+#endif
+    :: else ->
+        next[w] = i;
+        rows[w] = r;
+        pc[w] = TRY
+    fi;
+    i = 0;
+    r = 0
+}
+
+/* check_sleep(): rule 9. The request is dated before Kafka is asked. A position confirmed
+   within the session time-out is not asked for; where nothing is ever moved away, that and
+   the dates make no difference, so they are kept only with MOVE. */
+#ifdef NO_RULE_9
+#define ASKS(w) false
+#elif defined(MOVE)
+#define ASKS(w) (fresh[w] == 0)
+#else
+#define ASKS(w) true
+#endif
+#ifdef MOVE
+#define GOES(w) (!ASKS(w))
+#else
+#define GOES(w) true
+#endif
+#ifdef NO_RULE_9_NONE
+#define PASSED(w) (has_commit && (commit_is_ours -> committed_pos : committed) > pos[w])
+#else
+#define PASSED(w) (!has_commit || (commit_is_ours -> committed_pos : committed) > pos[w])
+#endif
+
+inline check_sleep(w)
+{
+    if
+    :: GOES(w) ->
+        date[w] = (fresh[w] == 2 -> 1 : 0);
+        pc[w] = PUT
+    :: ASKS(w) && PASSED(w) ->
+        drop_window(w);
+        pc[w] = ASK
+#ifdef MOVE
+    :: ASKS(w) && !PASSED(w) ->
+        confirm(w);
+#ifdef NO_RULE_9_TIME
+        asked[w] = 1;
+#endif
+        date[w] = 0;
+        pc[w] = PUT
+#endif
+    fi
+}
+
+/* The key: the chain position, rule 2; or, without it, the first record's offset. */
+inline choose_key(w)
+{
+#ifdef NO_RULE_2
+    s = from[w];
+    do
+    :: !(RECORDS & ~gone & (1 << s)) -> s++
+    :: else -> break
+    od
+#else
+    s = pos[w]
+#endif
+}
+
+inline went_on(w)
+{
+    pos[w] = next[w];
+    from[w] = next[w];
+    drop_window(w);
+    pc[w] = RUN
+}
+
+#ifdef NO_RULE_3
+#define FREE(s) true
+#else
+#define FREE(s) (object[s] == 0)
+#endif
+#ifdef RECREATE
+#define READS(w) reads[w]
+#else
+#define READS(w) 0
+#endif
+
+/* Faults go on until, in the search for progress, they end for good. */
+#ifdef LIVE
+#define FAULTY (!calm)
+#else
+#define FAULTY true
+#endif
+
+/* pst_store put(): the request and its answer, or what becomes of them. */
+inline put(w)
+{
+#ifdef NO_RULE_9_TIME
+    if
+    :: asked[w] -> confirm(w); asked[w] = 0
+    :: else
+    fi;
+#endif
+    choose_key(w);
+#ifdef NO_RULE_9_DATE
+    date[w] = 0;
+#endif
+    if
+    :: date[w] == 2 -> /* RequestTimeTooSkewed */
+        date[w] = 0;
+        pc[w] = TRY
+    :: date[w] != 2 ->
+        if
+        :: FREE(s) -> /* created, and told so */
+            create(s, next[w], rows[w], READS(w));
+            went_on(w)
+        :: !FREE(s) -> /* 412 */
+#ifdef NO_RULE_4
+            went_on(w)
+#else
+            date[w] = 0;
+            pc[w] = HEAD
+#endif
+        :: FREE(s) && FAULTY -> /* created, but the answer is lost */
+            create(s, next[w], rows[w], READS(w));
+            unknown(w)
+        :: FAULTY -> /* 5xx, 409, refused connection: nothing happened */
+            unknown(w)
+        :: FAULTY && late_next == 0 -> /* timed out here, still on its way there */
+            late_start = s;
+            late_next = next[w];
+            late_rows = rows[w];
+            late_date = date[w];
+#ifdef RECREATE
+            late_version = reads[w];
+#endif
+            unknown(w)
+        fi
+    fi;
+    s = 0
+}
+
+/* Rule 5: the same window at the same key again. */
+inline unknown(w)
+{
+#ifdef NO_RULE_5
+    went_on(w)
+#else
+    date[w] = 0;
+    pc[w] = TRY
+#endif
+}
+
+/* adopt(): rule 4. */
+inline adopt(w)
+{
+    if
+    :: object[pos[w]] == 0 -> pc[w] = TRY
+#if defined(STRANGER) && !defined(NO_RULE_4_OWNER)
+    :: object[pos[w]] != 0 && foreign[pos[w]] ->
+        pc[w] = STOP;
+        forget(w)
+    :: object[pos[w]] != 0 && !foreign[pos[w]] ->
+#else
+    :: object[pos[w]] != 0 ->
+#endif
+#ifdef RECREATE
+        knows[w] = object_version[pos[w]];
+#endif
+        pos[w] = object[pos[w]];
+        from[w] = pos[w];
+        drop_window(w);
+        pc[w] = RUN;
+#if defined(RECREATE) && !defined(NO_RULE_8_ADOPT)
+        stopped = false;
+        same_log(w);
+        if
+        :: stopped ->
+            pc[w] = STOP;
+            forget(w)
+        :: else
+        fi;
+        stopped = false
+#endif
+    fi
+}
+
+#ifdef NO_RULE_6
+#define TO_COMMIT(w) (pc[w] >= TRY -> next[w] : from[w])
+#define TO_COMMIT_POS(w) (pc[w] >= TRY -> next[w] : pos[w])
+#else
+#define TO_COMMIT(w) from[w]
+#define TO_COMMIT_POS(w) pos[w]
+#endif
+
+/* pst_objects_precommit(), _committed(): the coordinator takes it from the owner only. */
+inline commit(w)
+{
+    commit_monotonic = !has_commit || TO_COMMIT(w) >= committed;
+    assert(commit_monotonic);
+    commit_monotonic = 0;
+    committed = TO_COMMIT(w);
+    committed_pos = TO_COMMIT_POS(w);
+    has_commit = true;
+    commit_is_ours = true;
+#ifdef RECREATE
+    commit_version = knows[w];
+#endif
+    /* All that is below the commit is in an object. */
+#ifdef RECREATE
+    commit_durable = !(UPTO(committed) & WANTED & ~landed) ||
+                     (reads[w] == 1 && !(UPTO(committed) & ~landed_new));
+#else
+    commit_durable = !(UPTO(committed) & WANTED & ~landed);
+#endif
+    assert(commit_durable);
+    commit_durable = 0;
+    told[w] = committed; /* nothing lower is sent again */
+    if
+    :: confirm(w)        /* the answer comes */
+    :: FAULTY            /* or is lost */
+    fi
+}
+
+/* Without faults each turn commits what is due before it reads on. */
+#ifdef LIVE
+#define MAY_READ(w) (!calm || told[w] != NONE && from[w] <= told[w])
+#else
+#define MAY_READ(w) true
+#endif
+
+active [NW] proctype writer()
+{
+    byte i, r, s, first;
+    bool ours, stopped;
+endless:
+    do
+    :: atomic { owner == NONE && pc[_pid] == OFF -> owner = _pid; pc[_pid] = ASK }
+    :: atomic { pc[_pid] == ASK -> ask_facts(_pid) }
+    :: atomic { pc[_pid] == LIST -> recover(_pid) }
+#ifdef RECREATE
+    /* A reader notices that its position is out of the log's range. */
+    :: atomic { pc[_pid] == RUN && reads[_pid] != version -> pc[_pid] = ASK }
+    :: atomic {
+        pc[_pid] == RUN && reads[_pid] == version && from[_pid] < END ->
+            read_and_close(_pid)
+       }
+#else
+    :: atomic { pc[_pid] == RUN && from[_pid] < END && MAY_READ(_pid) -> read_and_close(_pid) }
+#endif
+#ifdef MOVE
+    :: atomic { pc[_pid] == TRY -> check_sleep(_pid) }
+    :: atomic { pc[_pid] == PUT -> put(_pid) }
+#else
+    :: atomic {
+        pc[_pid] == TRY ->
+            check_sleep(_pid);
+            if
+            :: pc[_pid] == PUT -> put(_pid)
+            :: else
+            fi
+       }
+#endif
+    :: atomic { pc[_pid] == HEAD -> adopt(_pid) }
+    :: atomic {
+        owner == _pid && pc[_pid] >= RUN && pc[_pid] != STOP &&
+        (told[_pid] == NONE || TO_COMMIT(_pid) > told[_pid]) -> commit(_pid)
+       }
+    /* It crashes, or notices that the partition is no longer its own. */
+    :: atomic {
+        pc[_pid] != OFF && pc[_pid] != STOP && (FAULTY || owner != _pid) ->
+            pc[_pid] = OFF;
+            forget(_pid)
+       }
+#ifdef MOVE
+    /* The session time-out passes without a confirmation. */
+    :: atomic { fresh[_pid] != 0 -> fresh[_pid] = 0 }
+#endif
+    od
+}
+
+/* ---- everything else ---- */
+
+#define ALL_WRITERS(w) for (w : 0 .. NW - 1)
+
+#ifdef BREAK_MOVE_AT_ONCE
+#define MAY_MOVE(k) (has_commit && object[k] <= committed && object[k] < top)
+#elif defined(BREAK_MOVE_NEWEST)
+#define MAY_MOVE(k) (object[k] <= movable)
+#else
+#define MAY_MOVE(k) (object[k] <= movable && object[k] < top)
+#endif
+#define MOVES(k) atomic { object[k] != 0 && MAY_MOVE(k) -> object[k] = 0 }
+
+proctype world()
+{
+    byte w;
+endless:
+    do
+    /* A rebalance, or the owner's session has ended. */
+    :: atomic { owner != NONE && (FAULTY || pc[owner] == OFF) -> owner = NONE }
+    /* A request that was given up arrives. */
+    :: atomic {
+        late_next != 0 ->
+            if
+            :: object[late_start] == 0 && late_date != 2 ->
+#ifdef RECREATE
+                create(late_start, late_next, late_rows, late_version)
+#else
+                create(late_start, late_next, late_rows, 0)
+#endif
+            :: true /* or is lost */
+            fi;
+            late_start = 0;
+            late_next = 0;
+            late_rows = 0;
+            late_date = 0;
+#ifdef RECREATE
+            late_version = 0
+#endif
+       }
+#ifdef MOVE
+    /* The loader reads the group's commit … */
+    :: atomic {
+        !waiting && has_commit && committed > noted ->
+            waiting = true;
+            noted = committed;
+            ALL_WRITERS(w) {
+                fresh[w] = (fresh[w] == 1 -> 2 : fresh[w]);
+                date[w] = (pc[w] == PUT && date[w] == 0 -> 1 : date[w])
+            }
+            late_date = (late_next != 0 && late_date == 0 -> 1 : late_date);
+            w = 0
+       }
+    /* … waits; what was signed before is no longer taken, what was confirmed is stale … */
+    :: atomic {
+        waiting ->
+            waiting = false;
+            movable = noted;
+            ALL_WRITERS(w) {
+                fresh[w] = (fresh[w] == 2 -> 0 : fresh[w]);
+                date[w] = (pc[w] == PUT && date[w] == 1 -> 2 : date[w])
+            }
+            late_date = (late_date == 1 -> 2 : late_date);
+            w = 0
+       }
+    /* … and moves what was below that commit; the newest object stays. */
+    :: MOVES(0)
+    :: MOVES(1)
+#if N > 2
+    :: MOVES(2)
+#endif
+#if N > 3
+    :: MOVES(3)
+#endif
+#if N > 4
+    :: MOVES(4)
+#endif
+#endif
+#ifdef COMPACT
+    :: atomic { !(gone & 4) -> gone = gone | 4 }
+#endif
+#ifdef RETAIN
+    :: atomic { low == 0 -> low = 1; gone = gone | 1 }
+#endif
+#ifdef FORGET
+    :: atomic {
+        owner == NONE && has_commit && !tool_came ->
+            tool_came = true;
+            has_commit = false;
+            commit_is_ours = false;
+            committed = 0;
+            committed_pos = 0
+       }
+#endif
+#ifdef RESET
+    :: atomic {
+        owner == NONE && !tool_came ->
+            tool_came = true;
+            select(w : 0 .. N);
+            has_commit = true;
+            commit_is_ours = false;
+            committed = w;
+            committed_pos = 0;
+            /* What a tool skips is its user's wish. */
+            excused = (w > top -> excused | RANGE(top, w) & ~landed : excused);
+            w = 0
+       }
+#endif
+#ifdef STRANGER
+    :: atomic {
+        !stranger_came ->
+            stranger_came = true;
+            select(w : 0 .. N - 1);
+            if
+            :: object[w] == 0 -> object[w] = N; foreign[w] = true
+            :: else
+            fi;
+            w = 0
+       }
+#endif
+#ifdef RECREATE
+    :: atomic {
+        version == 0 ->
+            version = 1;
+            select(w : 1 .. N);
+            end = w;
+            w = 0;
+            if
+            :: true
+            :: has_commit = false; /* Kafka deletes a deleted topic's commits, or not yet */
+               commit_is_ours = false;
+               committed = 0;
+               committed_pos = 0
+            fi
+       }
+    :: atomic { version == 1 && end < N -> end++ }
+#endif
+#ifdef LIVE
+    :: atomic { !calm -> calm = true }
+#endif
+    od
+}
+
+init { run world() }
+
+#ifdef LIVE
+/* When faults end, everything lands and is committed. */
+ltl lands { [](calm -> <>(top == N && has_commit && committed == N)) }
+#endif
