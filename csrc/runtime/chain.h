@@ -78,6 +78,8 @@ typedef struct pst_resume {
     int64_t take_from; /* first offset whose record belongs into the next object */
     pst_last check;    /* the record to find at read_from (rule 8); offset -1 = none */
     int64_t lost;      /* offsets that expired unread */
+    bool reset;        /* a tool has set the group's offset: ours has to replace it before
+                          an object follows, or that object would look like a rewind */
 } pst_resume;
 
 /* Rules 1, 6, 7, 8: root, committed position, LIST, HEAD. PST_E_CHAIN: the task must

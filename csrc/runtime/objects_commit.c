@@ -45,6 +45,7 @@ void pst_objects_committed(pst_objects *objects, const pst_tp *tps, size_t n)
             continue;
         pst_chain_confirm(&p->chain);
         p->committed_offset = tps[i].offset;
+        p->commit_first = false;
         if (p->commit_offset == tps[i].offset)
             p->commit_due = false;
     }

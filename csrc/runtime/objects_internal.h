@@ -43,6 +43,7 @@ typedef struct pst_part {
     unsigned attempts;
     /* what the commit is to say */
     bool commit_due;
+    bool commit_first; /* no object before the commit is there */
     int64_t commit_offset, committed_offset;
     char commit_metadata[PST_KAFKA_METADATA_MAX];
     /* the job under way, written by the pool */

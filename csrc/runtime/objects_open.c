@@ -80,7 +80,8 @@ static void begin(pst_part *part)
     part->read_pos = part->resume.take_from;
     part->check = part->resume.check;
     part->last = part->chain.last;
-    part->commit_offset = part->committed_offset;
+    part->commit_first = part->resume.reset;
+    part->commit_offset = part->commit_first ? PST_OFFSET_NONE : part->committed_offset;
     if (part->read_pos > part->commit_offset)
         pst_part_note_commit(part, part->read_pos);
     part->attempts = 0;

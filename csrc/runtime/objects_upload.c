@@ -59,7 +59,7 @@ static void append_job(void *arg)
 
 void pst_part_submit(pst_part *part)
 {
-    if (part->in_flight || part->reopen || !part->line ||
+    if (part->in_flight || part->reopen || part->commit_first || !part->line ||
         part->retry_at_ms > now_ms(part->objects))
         return;
     part->in_flight = true;

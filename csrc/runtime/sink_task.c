@@ -168,6 +168,7 @@ static bool land(sink_task *task, const pst_tp *tps, size_t n, int64_t limit_ms,
                  pst_err *err)
 {
     int64_t until = mono(task) + limit_ms, next_ms;
+    commit_now(task); /* an object may have to wait for it */
     task->ops->flush(task->sink, tps, n);
     for (;;) {
         if (task->ops->tick(task->sink, &next_ms, err) != PST_OK)
