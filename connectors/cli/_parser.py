@@ -92,7 +92,7 @@ def _add_settings(parser: argparse.ArgumentParser, owner: str) -> None:
     group = parser.add_argument_group("settings")
     group.add_argument("--name", help="the connector's name")
     group.add_argument(
-        "--config", metavar="FILE", help="the connector's .properties; flags go before it"
+        "--config", metavar="FILE", help="the connector's .properties; flags win over it"
     )
     group.add_argument(
         "--set",

@@ -35,9 +35,9 @@ def first_users(count: int) -> list[str]:
     return sorted(user["login"]["uuid"] for user in recorded_users()[:count])
 
 
-def test_it_shows_what_it_did() -> None:
+def test_it_shows_what_it_did(tmp_path: Path) -> None:
     began = time.monotonic()
-    done = run_penstock("demo")
+    done = run_penstock("demo", env={"TMPDIR": str(tmp_path)})
     seconds = time.monotonic() - began
     assert done.returncode == 0, done.stderr
     assert seconds < 10

@@ -99,12 +99,13 @@ def test_what_is_in_the_source_distribution(sdist: Path) -> None:
     assert not [n for n in names if n.endswith((".so", ".o", ".pyc"))]
 
 
-def test_the_programs_are_on_path(programs: Path) -> None:
+def test_the_programs_are_on_path(programs: Path, tmp_path: Path) -> None:
     assert run(programs / "penstockd", "--version", cwd=programs).strip() == (
         f"penstockd {VERSION}"
     )
     assert f"penstock {VERSION}" in run(programs / "penstock", "version", cwd=programs)
-    done = run_penstock("demo", "--json", program=programs / "penstock")
+    env = {"TMPDIR": str(tmp_path)}
+    done = run_penstock("demo", "--json", program=programs / "penstock", env=env)
     assert done.returncode == 0, done.stderr
 
 
