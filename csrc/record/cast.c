@@ -316,7 +316,9 @@ static pst_rc from_text(pst_context *ctx, pst_sv raw, pst_value_type to, pst_cel
         out->null = !pst_parse_date(raw, &i);
         break;
     case PST_T_TIMESTAMP:
-        out->null = !pst_parse_timestamp(raw, ctx->zone, &i);
+        out->null = !pst_parse_timestamp_cached(raw, ctx->zone, &ctx->zones, &i);
+        if (ctx->zones.nomem)
+            return PST_E_NOMEM;
         break;
     case PST_T_TIMESTAMP_NTZ:
         out->null = !pst_parse_timestamp_ntz(raw, true, &i);

@@ -18,6 +18,7 @@ typedef struct pst_context {
     bool date_fallback, timestamp_fallback;
     int number_format;
     pst_zone *zone;                                           /* the session's */
+    pst_zone_cache zones;                                     /* those that texts named */
     pst_pattern *date_format, *timestamp_format, *ntz_format; /* NULL = Spark's default */
     pst_pattern *legacy_date, *legacy_timestamp; /* what Spark 2 would have read with */
     pst_arena arena;

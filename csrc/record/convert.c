@@ -217,12 +217,15 @@ static pst_conv timestamp_text(pst_context *ctx, pst_sv text, pst_cell *out)
     int64_t micros;
     const pst_pattern *format = ctx->timestamp_format;
     bool ok = format ? pst_pattern_parse_timestamp(format, text, ctx->zone, &micros)
-                     : pst_parse_timestamp(text, ctx->zone, &micros);
+                     : pst_parse_timestamp_cached(text, ctx->zone, &ctx->zones, &micros);
     if (ok)
         return set_int(out, micros);
+    if (ctx->zones.nomem)
+        return PST_CONV_NOMEM;
     if (ctx->timestamp_fallback) {
         bool changed = without_gmt(text, buf, &left);
-        if ((changed || format) && pst_parse_timestamp(left, ctx->zone, &micros))
+        if ((changed || format) &&
+            pst_parse_timestamp_cached(left, ctx->zone, &ctx->zones, &micros))
             return set_int(out, micros);
     }
     count_policy(ctx, ctx->legacy_timestamp &&

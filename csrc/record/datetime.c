@@ -262,7 +262,7 @@ static pst_sv trim_java(pst_sv s)
     return s;
 }
 
-static bool in_named_zone(stamp *s, int64_t *micros)
+static bool in_named_zone(stamp *s, pst_zone_cache *cache, int64_t *micros)
 {
     pst_sv name = trim_java(s->zone);
     int32_t seconds = 0;
@@ -272,6 +272,10 @@ static bool in_named_zone(stamp *s, int64_t *micros)
     if (pst_zone_parse_offset(name, &seconds) && !s->just_time)
         return pst_civil_to_micros(&s->c, NULL, micros) &&
                !__builtin_sub_overflow(*micros, (int64_t)seconds * PST_MICROS, micros);
+    if (cache) {
+        const pst_zone *known = pst_zone_cached(cache, name);
+        return known && in_zone(s, known, micros);
+    }
     pst_zone *zone = NULL;
     if (pst_zone_new(&zone, name, NULL) != PST_OK)
         return false;
@@ -314,12 +318,18 @@ static bool quick_stamp(pst_sv t, pst_civil *c)
 
 bool pst_parse_timestamp(pst_sv text, const pst_zone *zone, int64_t *micros)
 {
+    return pst_parse_timestamp_cached(text, zone, NULL, micros);
+}
+
+bool pst_parse_timestamp_cached(pst_sv text, const pst_zone *zone, pst_zone_cache *cache,
+                                int64_t *micros)
+{
     stamp s;
     if (quick_stamp(text, &s.c))
         return pst_civil_to_micros(&s.c, NULL, micros);
     if (!read_stamp(text, &s) || !valid_stamp(&s))
         return false;
-    return s.zone.p ? in_named_zone(&s, micros) : in_zone(&s, zone, micros);
+    return s.zone.p ? in_named_zone(&s, cache, micros) : in_zone(&s, zone, micros);
 }
 
 bool pst_parse_timestamp_ntz(pst_sv text, bool allow_zone, int64_t *micros)

@@ -30,6 +30,8 @@ bool pst_civil_to_micros(const pst_civil *c, const pst_zone *zone, int64_t *micr
 /* Spark's stringToDate, stringToTimestamp and stringToTimestampWithoutTimeZone. */
 bool pst_parse_date(pst_sv text, int64_t *days);
 bool pst_parse_timestamp(pst_sv text, const pst_zone *zone, int64_t *micros);
+bool pst_parse_timestamp_cached(pst_sv text, const pst_zone *zone, pst_zone_cache *cache,
+                                int64_t *micros);
 bool pst_parse_timestamp_ntz(pst_sv text, bool allow_zone, int64_t *micros);
 
 /* Days as a day number of the Julian calendar's reading before 1582-10-15 (what java.util

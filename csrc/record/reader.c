@@ -107,6 +107,7 @@ static void close_context(pst_context *ctx)
     pst_pattern_free(ctx->legacy_date);
     pst_pattern_free(ctx->legacy_timestamp);
     pst_zone_free(ctx->zone);
+    pst_zone_cache_done(&ctx->zones);
     pst_arena_done(&ctx->arena);
     pst_buf_done(&ctx->copy);
 }
@@ -286,6 +287,7 @@ pst_rc pst_reader_read(pst_reader *reader, const pst_msg *msg, pst_row *row, pst
     const pst_plan *plan = reader->plan;
     reader->ctx.stats.records++;
     pst_arena_reset(&reader->ctx.arena);
+    reader->ctx.zones.nomem = false;
     if (msg->value.n > RECORD_MAX)
         return pst_fail(err, PST_E_LIMIT, "a record of %zu bytes", msg->value.n);
     pst_rc rc = PST_OK;

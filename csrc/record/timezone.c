@@ -204,6 +204,38 @@ void pst_zone_free(pst_zone *zone)
     pst_free(zone);
 }
 
+/* When it is full, the oldest entry makes room. */
+const pst_zone *pst_zone_cached(pst_zone_cache *cache, pst_sv name)
+{
+    if (name.n == 0 || name.n >= sizeof cache->entries[0].name ||
+        memchr(name.p, '\0', name.n))
+        return NULL;
+    for (size_t i = 0; i < cache->n; i++)
+        if (pst_sv_is(name, cache->entries[i].name))
+            return cache->entries[i].zone;
+    pst_zone *zone = NULL;
+    pst_rc rc = pst_zone_new(&zone, name, NULL);
+    cache->nomem = rc == PST_E_NOMEM;
+    if (cache->nomem)
+        return NULL;
+    size_t at = cache->next;
+    cache->next = (at + 1) % PST_ZONE_CACHE;
+    if (cache->n < PST_ZONE_CACHE)
+        cache->n++;
+    pst_zone_free(cache->entries[at].zone);
+    cache->entries[at].zone = zone;
+    snprintf(cache->entries[at].name, sizeof cache->entries[at].name, "%.*s",
+             PST_SV_FMT(name));
+    return zone;
+}
+
+void pst_zone_cache_done(pst_zone_cache *cache)
+{
+    for (size_t i = 0; i < cache->n; i++)
+        pst_zone_free(cache->entries[i].zone);
+    *cache = (pst_zone_cache){.n = 0};
+}
+
 const char *pst_zone_name(const pst_zone *zone)
 {
     return zone->name;

@@ -19,6 +19,20 @@ typedef struct pst_zone pst_zone;
    Files are looked for in $TZDIR, then in the usual places. */
 pst_rc pst_zone_new(pst_zone **out, pst_sv name, pst_err *err) PST_MUST;
 void pst_zone_free(pst_zone *zone);
+/* Zones that texts have named, so that a file is read once and not once a record. Names
+   that are no zones are remembered too. One per reader; the zones live as long as it. */
+enum { PST_ZONE_CACHE = 64 };
+typedef struct pst_zone_cache {
+    struct {
+        char name[64];
+        pst_zone *zone; /* NULL: there is none of this name */
+    } entries[PST_ZONE_CACHE];
+    size_t n, next;
+    bool nomem; /* the last look-up failed for want of memory, and says nothing */
+} pst_zone_cache;
+const pst_zone *pst_zone_cached(pst_zone_cache *cache, pst_sv name);
+void pst_zone_cache_done(pst_zone_cache *cache);
+
 /* "+02:00" and the like without a zone object: seconds east of UTC; false if no offset.
  */
 bool pst_zone_parse_offset(pst_sv text, int32_t *seconds);
