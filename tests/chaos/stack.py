@@ -12,7 +12,8 @@ import shutil
 import struct
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tests.chaos.proxy import Proxy
 from tests.services import Kafka, Minio
 from tests.services.process import free_port
 from tests.support import Bucket, Daemon, Folder, KafkaClient, sink_config
+from tests.support.daemon import binary
 from tests.support.stores import Store
 
 SCHEMA = "id STRING, n BIGINT, text STRING"
@@ -43,6 +45,21 @@ WORKER = {
 # Little memory for every second daemon: an outage of the store fills it.
 MEMORY = (64 << 20, 8 << 20)
 HERE = Path(__file__).resolve().parent
+
+
+@contextmanager
+def program(path: Path | None) -> Iterator[None]:
+    """Daemons made within run this program; None = build/penstockd."""
+    before = os.environ.get("PENSTOCKD")
+    if path is not None:
+        os.environ["PENSTOCKD"] = str(path)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ["PENSTOCKD"] = before
+        elif path is not None:
+            del os.environ["PENSTOCKD"]
 
 
 def build_wall_clock(folder: Path) -> Path:
@@ -127,7 +144,10 @@ class Stack:
             self.bucket().create()
         else:
             self._mount()
-        self.daemons = [self._daemon(i) for i in range(self.shape.daemons)]
+        # A copy: the run must not change its program when somebody builds anew.
+        own = Path(shutil.copy2(binary(), self.folder / "penstockd"))
+        with program(own):
+            self.daemons = [self._daemon(i) for i in range(self.shape.daemons)]
         return self
 
     def _mount(self) -> None:

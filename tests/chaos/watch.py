@@ -134,11 +134,15 @@ class Watch:
         before = self.committed.get(partition, -1)
         if offset < before:
             when = time.strftime("%H:%M:%S")
-            self.problems.append(
+            self._tell(
                 f"{when}: the committed offset of partition {partition} went back "
                 f"from {before} to {offset}"
             )
         self.committed[partition] = offset
+
+    def _tell(self, problem: str) -> None:
+        if len(self.problems) < 20:
+            self.problems.append(problem)
 
     def _read_logs(self) -> None:
         while not self._stopping.wait(0.2):
@@ -152,7 +156,7 @@ class Watch:
                 at = datetime.fromisoformat(match[1]).timestamp()
                 self.landings.append(Landing(at, number, int(match[2])))
             for match in FAILED.finditer(text):
-                self.problems.append(f"daemon {number}: {match[0]}")
+                self._tell(f"daemon {number}: {match[0]}")
 
     def owned(self, daemon: int, now: float, since: float) -> set[int]:
         """The partitions whose last object of the last seconds came from a daemon."""

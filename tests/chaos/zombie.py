@@ -7,31 +7,13 @@ wakes. Only a conditional create keeps it from destroying what is there.
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from tests.chaos.stack import GROUP, SESSION_MS, TOPIC, Shape, Stack, patiently
+from tests.chaos.stack import GROUP, SESSION_MS, TOPIC, Shape, Stack, patiently, program
 from tests.support import Audit, KafkaClient, Report
 
 PATIENCE = 60.0
-
-
-@contextmanager
-def program(path: Path | None) -> Iterator[None]:
-    """Daemons made within run this program; None = build/penstockd."""
-    before = os.environ.get("PENSTOCKD")
-    if path is not None:
-        os.environ["PENSTOCKD"] = str(path)
-    try:
-        yield
-    finally:
-        if path is not None:
-            del os.environ["PENSTOCKD"]
-            if before is not None:
-                os.environ["PENSTOCKD"] = before
 
 
 def produce(client: KafkaClient, first: int, count: int) -> None:
