@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
+# `make V=1` shows the commands.
+Q := $(if $(V),,@)
 BUILD ?= build
 CC ?= cc
 PREFIX ?= /usr/local
@@ -49,19 +51,23 @@ lib: $(BUILD)/libpenstock.a
 
 $(BUILD)/obj/%.o: %.c VERSION Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/libpenstock.a: $(OBJECTS)
 	@rm -f $@
-	ar rcs $@ $^
+	$(if $(V),,@echo "  AR    $@")
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/penstockd: $(DAEMON_OBJECTS) $(BUILD)/libpenstock.a
-	$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
 # One program per source file; fault-injection tests bring their own allocator.
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libpenstock.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP $< $(BUILD)/libpenstock.a $(ALL_LDFLAGS) $(LIBS) \
+	$(if $(V),,@echo "  TEST  $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP $< $(BUILD)/libpenstock.a $(ALL_LDFLAGS) $(LIBS) \
 	  -lcmocka -o $@
 
 .PHONY: unit
@@ -109,16 +115,29 @@ services: setup-test ## a real Kafka and MinIO on loopback, until Ctrl-C
 conformance: $(BUILD)/conformance ## golden files of real Spark through the real sink code
 	@$(BUILD)/conformance tests/data/golden
 $(BUILD)/conformance: tests/conformance/conformance.c $(BUILD)/libpenstock.a
-	$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/libpenstock.a $(ALL_LDFLAGS) $(LIBS) -o $@
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/libpenstock.a $(ALL_LDFLAGS) $(LIBS) -o $@
 
 .PHONY: bench
 bench: setup-test ## CPU, wall, memory and latency against floors of the same run
 	@$(MAKE) --no-print-directory daemon $(BUILD)/floor $(BUILD)/put_floor $(BUILD)/bench_encode
 	@$(PYTHON) -m tests.bench $(BENCH)
 $(BUILD)/floor $(BUILD)/put_floor: $(BUILD)/%: tests/bench/%.c
-	$(CC) -std=c11 -O2 -D_GNU_SOURCE -Wall -Wextra $< $(PKG_LIBS) -pthread -o $@
+	$(Q)$(CC) -std=c11 -O2 -D_GNU_SOURCE -Wall -Wextra $< $(PKG_LIBS) -pthread -o $@
 $(BUILD)/bench_encode: tests/bench/bench_encode.c $(BUILD)/libpenstock.a
-	$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/libpenstock.a $(ALL_LDFLAGS) $(LIBS) -o $@
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/libpenstock.a $(ALL_LDFLAGS) $(LIBS) -o $@
+
+.PHONY: model chaos fuzz
+model: setup-test ## check the protocol's model and its mutants (spin)
+	@$(PYTHON) model/run.py $(MODEL)
+MINUTES ?= 4
+SEED ?= 1
+chaos: setup-test daemon ## faults of all kinds against real services, then an audit: MINUTES= SEED=
+	@$(PYTHON) -m tests.chaos --minutes $(MINUTES) --seed $(SEED) $(CHAOS)
+SECONDS_EACH ?= 20
+fuzz: setup-test ## every fuzzer for SECONDS_EACH
+	@$(PYTHON) tests/fuzz/run.py --seconds $(SECONDS_EACH)
 
 # ---- lint ----
 C_FILES := $(wildcard csrc/*/*.[ch] connectors/*.c connectors/*/*.[ch] tests/unit/*.[ch] \
