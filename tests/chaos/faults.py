@@ -260,9 +260,11 @@ class Faults:
         if not self.stack.mounted:
             return False
         filler = self.stack.disk / "filler"
-        fill_disk(filler)
-        self.ended.wait(event.seconds)
-        filler.unlink()
+        try:
+            fill_disk(filler)
+            self.ended.wait(event.seconds)
+        finally:
+            filler.unlink(missing_ok=True)
         return True
 
     # ---- the network ----

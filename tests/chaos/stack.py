@@ -7,6 +7,7 @@ or looks on goes past the proxy.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import struct
@@ -284,8 +285,14 @@ def keep_disk(stack: Stack) -> None:
 def fill_disk(path: Path) -> int:
     """Take all free space of a file system with one file. Returns its size."""
     free = os.statvfs(path.parent)
-    size = free.f_bavail * free.f_frsize
+    taken, step = 0, free.f_bavail * free.f_frsize
     with path.open("wb") as file:
-        if size:
-            os.posix_fallocate(file.fileno(), 0, size)
-    return size
+        while step >= free.f_frsize:
+            try:
+                os.posix_fallocate(file.fileno(), taken, step)
+                taken += step
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                step //= 2  # others write, too
+    return taken
