@@ -74,6 +74,7 @@ check_test() {
     need_program clang-tidy clang-tidy
     need_program shellcheck shellcheck
     need_program ctags universal-ctags
+    need_program spin spin
     need_program java default-jre-headless
     need_program mvn maven
     need_program go golang-go
