@@ -401,6 +401,20 @@ static void note_error(pst_consumer *consumer, const rd_kafka_message_t *message
     pst_kafka_link_set_error(&consumer->link, text);
 }
 
+/* Records come by their own queue. One that comes here would be missed there: start anew
+   from what is durable rather than land a gap. */
+static void refuse_stray(pst_consumer *consumer, const rd_kafka_message_t *message)
+{
+    pst_err err = PST_ERR_INIT;
+    (void)pst_fail(&err, PST_E_KAFKA,
+                   "Kafka consumer: the record at offset %lld of %s-%d came outside its "
+                   "queue; nothing is lost, restart the task",
+                   (long long)message->offset,
+                   message->rkt ? rd_kafka_topic_name(message->rkt) : "",
+                   message->partition);
+    keep_error(consumer, &err);
+}
+
 pst_rc pst_consumer_serve(pst_consumer *consumer, pst_err *err)
 {
     for (int i = 0; i < 100; i++) {
@@ -409,6 +423,8 @@ pst_rc pst_consumer_serve(pst_consumer *consumer, pst_err *err)
             break;
         if (message->err)
             note_error(consumer, message);
+        else
+            refuse_stray(consumer, message);
         rd_kafka_message_destroy(message);
     }
     if (consumer->failed.code == PST_OK)
