@@ -66,8 +66,9 @@ def program(path: Path | None) -> Iterator[None]:
 def build_wall_clock(folder: Path) -> Path:
     """Compile wallclock.c. Returns the library to preload."""
     library = folder / "wallclock.so"
-    argv = ["cc", "-O2", "-shared", "-fPIC", "-o", str(library), HERE / "wallclock.c"]
-    subprocess.run([*argv, "-ldl"], check=True, timeout=60)
+    source = str(HERE / "wallclock.c")
+    argv = ["cc", "-O2", "-shared", "-fPIC", "-o", str(library), source, "-ldl"]
+    subprocess.run(argv, check=True, timeout=60)
     return library
 
 
