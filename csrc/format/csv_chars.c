@@ -189,15 +189,21 @@ static size_t cut_length(const value *v)
     return n;
 }
 
+/* Nothing but what is cut off at the start? */
+static bool is_blank(const pst_csv_chars *c, pst_sv text)
+{
+    size_t i = 0;
+    while (c->ignore_leading && i < text.n && (unsigned char)text.p[i] <= ' ')
+        i++;
+    return i == text.n;
+}
+
 static pst_rc slow_field(const pst_csv_chars *c, bool first, pst_sv text, pst_buf *out)
 {
-    bool null = text.p == NULL, special = null, quoted = c->quote_all;
-    const char *p = text.p, *end = text.p + text.n;
-    while (!null && c->ignore_leading && p < end && (unsigned char)*p <= ' ')
-        p++;
-    if (null) {
+    bool special = text.p == NULL, quoted = c->quote_all;
+    if (special) {
         text = c->null_value;
-    } else if (text.n == 0 || (c->ignore_leading && p == end)) {
+    } else if (is_blank(c, text)) {
         text = c->empty_value;
         special = true;
     }
