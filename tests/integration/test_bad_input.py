@@ -41,6 +41,7 @@ from tests.support import (
 )
 from tests.support.audit import json_id
 from tests.support.daemon import write_properties
+from tests.support.kafka_client import to_bytes
 
 
 def errors(daemon: Daemon) -> list[str]:
@@ -303,7 +304,7 @@ def test_a_record_above_the_ceiling(
     fill(client, topic, 100)
     settings = {"bootstrap.servers": client.bootstrap, "message.max.bytes": 8_000_000}
     producer = Producer(settings)
-    producer.produce(topic, record(100, size=5_000_000).value)
+    producer.produce(topic, to_bytes(record(100, size=5_000_000).value))
     assert producer.flush(30) == 0
     fill(client, topic, 100, first=101)
     records = client.read_all(topic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.integration.landing import SCHEMA
@@ -13,7 +14,7 @@ SASL = "tops3cret-tops3cret"
 
 
 def files(
-    folder: Path, worker: dict[str, object], *sinks: dict[str, object]
+    folder: Path, worker: Mapping[str, object], *sinks: Mapping[str, object]
 ) -> list[Path]:
     """The .properties files of a worker and its connectors."""
     paths = [write_properties(folder / "worker.properties", worker)]

@@ -304,6 +304,12 @@ def test_a_chain_of_many_objects_without_commits(
 # ---- rule 9: the sleeper ----
 
 
+def grown(daemon: Daemon, word: str, by: int) -> None:
+    """Until the word came so many times more in its log."""
+    before = daemon.log.count(word)
+    until(lambda: daemon.log.count(word) >= before + by, f"{by} more {word!r}")
+
+
 @pytest.mark.timeout(180)
 def test_a_daemon_that_slept(
     daemons: DaemonFactory,
@@ -321,13 +327,10 @@ def test_a_daemon_that_slept(
         for sleeper, other in (pair, pair[::-1]):
             sleeper.wait_log("landed", 20)
             sleeper.pause()
-            taken = other.log.count("assigned")
-            until(lambda d=other, n=taken: d.log.count("assigned") > n, "a rebalance")
-            landed = other.log.count("landed s3")
-            until(lambda d=other, n=landed: d.log.count("landed s3") > n + 4, "objects")
+            grown(other, "assigned", 1)
+            grown(other, "landed s3", 5)
             sleeper.resume()
-            back = sleeper.log.count("assigned")
-            until(lambda d=sleeper, n=back: d.log.count("assigned") > n, "its return")
+            grown(sleeper, "assigned", 1)
         records = producer.stop()
     wait_committed(client, topic, len(records))
     assert [daemon.term() for daemon in pair] == [0, 0]
