@@ -17,6 +17,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 TICK = 0.05
+STUCK_SECONDS = 25.0
 TEXTS = ("plain", "a, comma", 'a "quote"', "two\nlines", "käse ☃", "back\\slash", "")
 
 
@@ -28,7 +29,7 @@ class Load:
     ) -> None:
         """`rate` records a second over all partitions."""
         self.partitions = partitions
-        self.delivered = self.failed = self.aborted = 0
+        self.delivered = self.failed = self.aborted = self.replaced = 0
         self._bootstrap, self._topic, self._rate = bootstrap, topic, rate
         self._chance = random.Random(seed)
         self._stopping = threading.Event()
@@ -86,6 +87,7 @@ class Load:
                 "message.timeout.ms": 600000 if not more else 20000,
                 "topic.metadata.refresh.interval.ms": 1000,
                 "reconnect.backoff.max.ms": 500,
+                "socket.timeout.ms": 10000,
                 "log_level": 0,
                 **more,
             }
@@ -113,8 +115,10 @@ class Load:
     def _plain(self) -> None:
         producer = self._producer()
         began, sent = time.monotonic(), 0
+        moved, before = began, 0
         while not self._stopping.is_set():
-            due = int((time.monotonic() - began) * self._rate)
+            now = time.monotonic()
+            due = int((now - began) * self._rate)
             for _ in range(min(due - sent, self._rate)):
                 self._send(producer)
             sent = due
@@ -122,10 +126,20 @@ class Load:
             for _ in range(burst):
                 self._send(producer, 700)
             producer.poll(TICK)
+            if self.delivered != before:
+                moved, before = now, self.delivered
+            elif now - moved > STUCK_SECONDS:
+                moved, producer = now, self._replace(producer)
             self._stopping.wait(TICK)
-        left = producer.flush(60)
-        if left:
-            raise RuntimeError(f"{left} records were not acknowledged")
+        producer.flush(30)
+        producer.purge()
+
+    def _replace(self, producer: Producer) -> Producer:
+        """Another producer for one that gets nowhere; what it had may be in the log."""
+        producer.purge()
+        producer.poll(0)
+        self.replaced += 1
+        return self._producer()
 
     def _transactions(self) -> None:
         chance = random.Random(self._number)

@@ -105,6 +105,7 @@ class Watch:
                 "group.id": self.group,
                 "enable.auto.commit": False,
                 "reconnect.backoff.max.ms": 500,
+                "socket.timeout.ms": 5000,
                 "topic.metadata.refresh.interval.ms": 1000,
                 "log_level": 0,
             }
