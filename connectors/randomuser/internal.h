@@ -113,6 +113,26 @@ pst_rc pst_randomuser_fetch(pst_http *http, const pst_randomuser_settings *setti
                             const char *url, const pst_task_env *env,
                             pst_http_response *res, pst_err *err) PST_MUST;
 
+/* ---- position.c: the source offset ---- */
+
+/* What comes next. */
+typedef struct pst_randomuser_position {
+    int64_t page;     /* from 1 on */
+    int64_t index;    /* in that page, from 0 on */
+    int64_t produced; /* in all, before it */
+} pst_randomuser_position;
+
+/* Appends the source partition, nothing without a seed. */
+pst_rc pst_randomuser_partition(const pst_randomuser_settings *settings, pst_buf *out,
+                                pst_err *err) PST_MUST;
+pst_rc pst_randomuser_position_write(const pst_randomuser_settings *settings,
+                                     const pst_randomuser_position *position,
+                                     pst_buf *out, pst_err *err) PST_MUST;
+/* Where settings that shape pages have changed: PST_E_CONFIG, which names them. A page
+   size that is not set becomes the stored one. */
+pst_rc pst_randomuser_position_read(pst_randomuser_settings *settings, const char *text,
+                                    pst_randomuser_position *out, pst_err *err) PST_MUST;
+
 /* ---- pacing.c: users per second ---- */
 
 typedef struct pst_pacing {

@@ -11,8 +11,9 @@
  * It answers errors and never repeats a request by itself: the runtime calls poll()
  * again, and max.retries failures of one request in a row make the last one final.
  *
- * (seed, page, index) is the source offset: `acknowledged` is where a restart would go
- * on. It is not stored yet; that comes with transactions, in commit().
+ * With a seed, (page, index) of what comes next is the source offset (position.c), which
+ * the runtime stores in the transaction of the records before it: a restart goes on at
+ * that very user. max.users then counts over all runs; without a seed it counts one run.
  */
 #include "connectors/randomuser/internal.h"
 
@@ -24,7 +25,7 @@ enum { BATCH = 500 /* records of one poll */, URL_BYTES = 16384 };
 
 struct pst_source {
     const pst_connector_conf *common;
-    const pst_randomuser_settings *own;
+    pst_randomuser_settings own; /* a copy; its strings are the settings' */
     const pst_task_env *env;
     pst_http *http;
     pst_http_response res;
@@ -33,9 +34,10 @@ struct pst_source {
     char seed[PST_RANDOMUSER_SEED_BYTES];
     int64_t page_no;    /* of the page at hand; 0 = none yet */
     size_t next;        /* its first user that was not handed out */
-    int64_t handed_out; /* in all */
-    int64_t acknowledged;
-    int failures; /* of the present request, in a row */
+    size_t wanted;      /* how many users of it were asked for */
+    size_t skip;        /* users of the next page that an earlier run handed out */
+    int64_t handed_out; /* in all; with stored offsets over all runs */
+    int failures;       /* of the present request, in a row */
     uint64_t random;
     pst_pacing pacing;
     bool told_short;
@@ -61,7 +63,7 @@ static pst_rc source_start(pst_source **out, const void *conf, const pst_task_en
     if (!source)
         return pst_fail_nomem(err, "RandomUserSource");
     source->common = &all->common;
-    source->own = &all->own;
+    source->own = all->own;
     source->env = env;
     source->random = (uint64_t)pst_wall_ms(env->clock) ^ (uint64_t)(uintptr_t)source;
     pst_randomuser_page_init(&source->page);
@@ -83,28 +85,34 @@ static pst_rc source_start(pst_source **out, const void *conf, const pst_task_en
 
 static size_t users_left(const pst_source *source)
 {
-    int64_t max = source->own->max_users;
+    int64_t max = source->own.max_users;
     if (max == 0)
         return SIZE_MAX;
     return source->handed_out < max ? (size_t)(max - source->handed_out) : 0;
 }
 
-/* How many of an answer's users are taken. */
+/* How many of an answer's users are taken, those to pass over included. */
 static size_t users_wanted(const pst_source *source)
 {
-    size_t left = users_left(source);
-    size_t most = pst_randomuser_is_file(source->own)
+    size_t left = users_left(source), skip = source->skip;
+    size_t most = pst_randomuser_is_file(&source->own)
                       ? PST_RANDOMUSER_BODY_BYTES /* as many as it holds */
-                      : (size_t)pst_randomuser_results(source->own);
-    return left < most ? left : most;
+                      : (size_t)pst_randomuser_results(&source->own);
+    return left < most && left + skip < most ? left + skip : most;
 }
 
 static pst_rc check_count(pst_source *source, size_t wanted, pst_err *err)
 {
-    if (pst_randomuser_is_file(source->own) || source->page.n == wanted)
+    if (pst_randomuser_is_file(&source->own) || source->page.n == wanted)
         return PST_OK;
     if (source->page.n == 0)
         return pst_fail_retriable(err, PST_E_INVALID, "the answer holds no users");
+    if (source->page.n < source->skip)
+        return pst_fail_retriable(
+            err, PST_E_INVALID,
+            "page %lld holds %zu users, but %zu of it were produced "
+            "before",
+            (long long)source->page_no + 1, source->page.n, source->skip);
     if (!source->told_short)
         pst_logf(source->env->log, PST_LOG_WARN, source->env->id, "randomuser",
                  "the API sends %zu users where %zu were asked for; going on with them",
@@ -115,7 +123,7 @@ static pst_rc check_count(pst_source *source, size_t wanted, pst_err *err)
 
 static pst_rc request_page(pst_source *source, pst_err *err)
 {
-    const pst_randomuser_settings *own = source->own;
+    const pst_randomuser_settings *own = &source->own;
     pst_randomuser_place place = {source->seed, source->page_no + 1};
     pst_randomuser_shape shape = {own->output, pst_randomuser_has_login(own)};
     size_t wanted = users_wanted(source);
@@ -134,6 +142,7 @@ static pst_rc request_page(pst_source *source, pst_err *err)
     rc = pst_randomuser_page_parse(&source->page, body, &shape, wanted, err);
     if (rc == PST_OK)
         rc = check_count(source, wanted, err);
+    source->wanted = wanted;
     return rc;
 }
 
@@ -143,15 +152,15 @@ static void classify_failure(pst_source *source, pst_err *err)
     if (!err->retriable || err->code == PST_E_STOPPED)
         return;
     source->failures++;
-    if (source->failures > source->own->max_retries) {
+    if (source->failures > source->own.max_retries) {
         err->retriable = false;
         pst_err_context(err, "gave up after %d tries", source->failures);
         return;
     }
     if (err->after_ms == 0)
-        err->after_ms = (int)pst_backoff_ms(
-            &source->random, source->own->retry_backoff_ms,
-            source->common->errors_retry_delay_max_ms, (unsigned)source->failures - 1);
+        err->after_ms = (int)pst_backoff_ms(&source->random, source->own.retry_backoff_ms,
+                                            source->common->errors_retry_delay_max_ms,
+                                            (unsigned)source->failures - 1);
 }
 
 static pst_rc next_page(pst_source *source, pst_err *err)
@@ -171,6 +180,8 @@ static pst_rc next_page(pst_source *source, pst_err *err)
     }
     source->failures = 0;
     source->page_no++;
+    source->next = source->skip < source->page.n ? source->skip : source->page.n;
+    source->skip = 0;
     if (!source->seed[0])
         snprintf(source->seed, sizeof source->seed, "%s", source->page.seed);
     return PST_OK;
@@ -182,7 +193,7 @@ static bool is_finished(const pst_source *source)
 {
     if (users_left(source) == 0)
         return true;
-    return pst_randomuser_is_file(source->own) && source->page_no > 0 &&
+    return pst_randomuser_is_file(&source->own) && source->page_no > 0 &&
            source->next == source->page.n;
 }
 
@@ -190,7 +201,7 @@ static void hand_out(pst_source *source, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         source->records[i] = (pst_source_record){
-            .topic = source->own->topic,
+            .topic = source->own.topic,
             .partition = -1,
             .key = pst_randomuser_page_key(&source->page, source->next + i),
             .value = pst_randomuser_page_value(&source->page, source->next + i),
@@ -226,9 +237,66 @@ static pst_rc source_poll(pst_source *source, const pst_source_record **records,
 
 static pst_rc source_commit(pst_source *source, pst_err *err)
 {
+    (void)source;
     (void)err;
-    source->acknowledged = source->handed_out;
     return PST_OK;
+}
+
+/* ---- the source offset ---- */
+
+static pst_rc source_partition(const void *conf, pst_buf *out, pst_err *err)
+{
+    return pst_randomuser_partition(&((const pst_randomuser_conf *)conf)->own, out, err);
+}
+
+static void tell_resumed(const pst_source *source, const pst_randomuser_position *at)
+{
+    pst_log *log = source->env->log;
+    const char *id = source->env->id;
+    if (users_left(source) == 0)
+        pst_logf(log, PST_LOG_INFO, id, "randomuser",
+                 "nothing to do: %lld users of this seed are produced already and "
+                 "max.users is %lld; raise it, or choose another randomuser.seed",
+                 (long long)at->produced, (long long)source->own.max_users);
+    else
+        pst_logf(log, PST_LOG_INFO, id, "randomuser",
+                 "goes on at page %lld, user %lld; %lld users were produced before",
+                 (long long)at->page, (long long)at->index + 1, (long long)at->produced);
+}
+
+static pst_rc source_resume(pst_source *source, const char *stored, pst_err *err)
+{
+    pst_randomuser_position at;
+    if (!stored)
+        return PST_OK;
+    pst_rc rc = pst_randomuser_position_read(&source->own, stored, &at, err);
+    if (rc != PST_OK)
+        return rc;
+    source->page_no = at.page - 1;
+    source->skip = (size_t)at.index;
+    source->handed_out = at.produced;
+    tell_resumed(source, &at);
+    return PST_OK;
+}
+
+/* A page that was cut to what max.users leaves has more users for a larger one. */
+static bool page_is_done(const pst_source *source)
+{
+    bool cut = source->page.n == source->wanted &&
+               source->wanted < (size_t)pst_randomuser_results(&source->own);
+    return source->next == source->page.n && !cut &&
+           !pst_randomuser_is_file(&source->own);
+}
+
+static pst_rc source_offset(pst_source *source, pst_buf *out, pst_err *err)
+{
+    bool done = page_is_done(source);
+    pst_randomuser_position at = {
+        .page = source->page_no + (done ? 1 : 0),
+        .index = done ? 0 : (int64_t)source->next,
+        .produced = source->handed_out,
+    };
+    return pst_randomuser_position_write(&source->own, &at, out, err);
 }
 
 static const pst_source_ops ops = {
@@ -236,6 +304,9 @@ static const pst_source_ops ops = {
     .poll = source_poll,
     .commit = source_commit,
     .stop = source_stop,
+    .partition = source_partition,
+    .resume = source_resume,
+    .offset = source_offset,
 };
 
 const pst_connector pst_randomuser = {

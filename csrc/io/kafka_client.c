@@ -603,6 +603,8 @@ static const error_class error_classes[] = {
     {RD_KAFKA_RESP_ERR__WAIT_COORD, PST_E_KAFKA, true, false},
     {RD_KAFKA_RESP_ERR__RETRY, PST_E_KAFKA, true, false},
     {RD_KAFKA_RESP_ERR__QUEUE_FULL, PST_E_LIMIT, true, false},
+    {RD_KAFKA_RESP_ERR__PURGE_QUEUE, PST_E_STOPPED, false, false},
+    {RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, PST_E_STOPPED, false, true},
     {RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, PST_E_KAFKA, true, false},
     {RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, PST_E_KAFKA, true, false},
     {RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION, PST_E_KAFKA, true, false},

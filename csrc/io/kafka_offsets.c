@@ -34,6 +34,7 @@ typedef struct client {
     rd_kafka_t *rk;
     rd_kafka_topic_t *rkt;
     int64_t began_ms;
+    bool controlled; /* a broker is known as the controller: admin calls are answered */
 } client;
 
 static int64_t now_ms(void)
@@ -157,6 +158,10 @@ static pst_rc look_up(client *c, int timeout_ms, void *out, pst_err *err)
     if (code)
         return fail_lookup(c, code, err);
     pst_rc rc = PST_OK;
+    int32_t controller = rd_kafka_controllerid(c->rk, 0);
+    c->controlled = false;
+    for (int i = 0; i < metadata->broker_cnt; i++)
+        c->controlled |= metadata->brokers[i].id == controller;
     const rd_kafka_metadata_topic_t *topic =
         metadata->topic_cnt == 1 ? &metadata->topics[0] : NULL;
     code = topic ? topic->err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
@@ -314,8 +319,11 @@ static pst_rc check_policy(client *c, rd_kafka_event_t *event, pst_err *err)
     return PST_OK;
 }
 
+/* An embedded cluster has no controller, and would never answer. */
 static pst_rc check_compacted(client *c, pst_err *err)
 {
+    if (!c->controlled)
+        return PST_OK;
     rd_kafka_event_t *event = NULL;
     rd_kafka_ConfigResource_t *resource =
         rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->at->topic);

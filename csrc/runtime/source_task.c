@@ -2,17 +2,11 @@
  * source_task.c - see source_task.h.
  *
  * Records of one poll() are produced together and confirmed together, then commit() tells
- * the plugin: so at most one poll's records are ever in doubt. (With transactions one
- * poll becomes one transaction: it begins before send_all(), the source offset is sent
- * with the records, and it is committed where await_all() ends.)
- *
- * Retry: a callback's retriable error is tried again after what it asks for
- * (err.after_ms), else after a growing wait up to errors.retry.delay.max.ms. How often is
- * the plugin's to say (it answers an error that is not retriable); errors.retry.timeout,
- * when above 0, limits the time besides. Kafka's own hiccups are librdkafka's: it retries
- * until delivery.timeout.ms.
+ * the plugin: so at most one poll's records are ever in doubt. With stored offsets that
+ * is a transaction (source_txn.c), and nothing is in doubt. Kafka's own hiccups are
+ * librdkafka's: it retries until delivery.timeout.ms.
  */
-#include "runtime/source_task.h"
+#include "runtime/source_internal.h"
 
 #include "base/mem.h"
 
@@ -20,196 +14,15 @@
 #include <string.h>
 
 enum {
-    SLICE_MS = 100,      /* how long a wait may not notice a cancel */
-    BACKOFF_MS = 500,    /* where a plugin does not say */
-    IDLE_MS = 10,        /* a plugin with nothing due says when; at least this */
     NEXT_WAIT_MS = 1000, /* then progress is told */
     PROGRESS_MS = 1000,
 };
 
-/* ---- steps ---- */
-
-struct pst_source_steps {
-    const pst_source_ops *ops;
-    const void *conf;
-    const pst_task_env *env;
-    pst_source *source;       /* NULL = not started yet */
-    int64_t not_before_ms;    /* the next callback, on the monotonic clock */
-    int64_t failing_since_ms; /* -1 = not failing */
-    unsigned attempt;
-    int64_t retries;
-    uint64_t random;
-};
-
-static int64_t now_ms(const pst_task_env *env)
-{
-    return pst_mono_ms(env->clock);
-}
-
-pst_rc pst_source_steps_new(pst_source_steps **out, const pst_connector *connector,
-                            const void *conf, const pst_task_env *env, pst_err *err)
-{
-    pst_source_steps *steps = pst_calloc(1, sizeof *steps);
-    if (!steps)
-        return pst_fail_nomem(err, "a source task");
-    steps->ops = connector->source;
-    steps->conf = conf;
-    steps->env = env;
-    steps->failing_since_ms = -1;
-    steps->random = (uint64_t)pst_wall_ms(env->clock) ^ (uint64_t)(uintptr_t)steps;
-    steps->not_before_ms = now_ms(env);
-    *out = steps;
-    return PST_OK;
-}
-
-void pst_source_steps_free(pst_source_steps *steps)
-{
-    if (!steps)
-        return;
-    steps->ops->stop(steps->source);
-    pst_free(steps);
-}
-
-int64_t pst_source_steps_retries(const pst_source_steps *steps)
-{
-    return steps->retries;
-}
-
-static pst_rc fail_stopped(pst_err *err)
-{
-    return pst_fail(err, PST_E_STOPPED, "stopped");
-}
-
-/* Waits until the time; false if the task has to stop. */
-static bool wait_until(const pst_task_env *env, int64_t time_ms)
-{
-    for (;;) {
-        int64_t left = time_ms - now_ms(env);
-        if (pst_cancelled(env->cancel))
-            return false;
-        if (left <= 0)
-            return true;
-        (void)pst_cancel_wait(env->cancel, left < SLICE_MS ? left : SLICE_MS);
-    }
-}
-
-static int64_t retry_wait(pst_source_steps *steps, const pst_err *why)
-{
-    const pst_connector_conf *common = steps->conf;
-    if (why->after_ms > 0)
-        return why->after_ms;
-    return pst_backoff_ms(&steps->random, BACKOFF_MS, common->errors_retry_delay_max_ms,
-                          steps->attempt);
-}
-
-/* PST_OK: the same callback again, not before steps->not_before_ms. */
-static pst_rc plan_retry(pst_source_steps *steps, const pst_err *why, pst_err *err)
-{
-    const pst_connector_conf *common = steps->conf;
-    int64_t limit = common->errors_retry_timeout_ms, now = now_ms(steps->env);
-    pst_err last = *why;
-    if (steps->failing_since_ms < 0)
-        steps->failing_since_ms = now;
-    bool too_long = limit > 0 && now - steps->failing_since_ms >= limit;
-    if (!why->retriable || too_long) {
-        if (why->retriable)
-            pst_err_context(&last, "gave up after %lld ms (errors.retry.timeout)",
-                            (long long)(now - steps->failing_since_ms));
-        if (err && err->code == PST_OK)
-            *err = last;
-        return why->code;
-    }
-    int64_t wait = retry_wait(steps, why);
-    pst_logf(steps->env->log, PST_LOG_WARN, steps->env->id, "source",
-             "%s; trying again in %lld ms", why->text, (long long)wait);
-    steps->not_before_ms = now + wait;
-    steps->attempt++;
-    steps->retries++;
-    return PST_OK;
-}
-
-static void note_success(pst_source_steps *steps)
-{
-    if (steps->failing_since_ms >= 0)
-        pst_logf(steps->env->log, PST_LOG_INFO, steps->env->id, "source",
-                 "works again after %u failures", steps->attempt);
-    steps->failing_since_ms = -1;
-    steps->attempt = 0;
-}
-
-/* One start() or poll(). */
-static pst_rc call_plugin(pst_source_steps *steps, const pst_source_record **records,
-                          size_t *n, bool *finished, pst_err *why)
-{
-    int64_t wait = 0;
-    if (!steps->source)
-        return steps->ops->start(&steps->source, steps->conf, steps->env, why);
-    pst_rc rc = steps->ops->poll(steps->source, records, n, &wait, finished, why);
-    if (rc != PST_OK)
-        return rc;
-    note_success(steps);
-    if (*n == 0 && !*finished)
-        steps->not_before_ms = now_ms(steps->env) + (wait > IDLE_MS ? wait : IDLE_MS);
-    return PST_OK;
-}
-
-pst_rc pst_source_steps_next(pst_source_steps *steps, int64_t max_wait_ms,
-                             const pst_source_record **records, size_t *n, bool *finished,
-                             pst_err *err)
-{
-    int64_t until = now_ms(steps->env) + max_wait_ms;
-    *n = 0;
-    *finished = false;
-    while (*n == 0 && !*finished) {
-        bool due = steps->not_before_ms <= until;
-        if (!wait_until(steps->env, due ? steps->not_before_ms : until))
-            return fail_stopped(err);
-        if (!due)
-            return PST_OK;
-        pst_err why = PST_ERR_INIT;
-        pst_rc rc = call_plugin(steps, records, n, finished, &why);
-        if (rc == PST_OK)
-            continue;
-        *n = 0;
-        if (rc == PST_E_STOPPED || pst_cancelled(steps->env->cancel))
-            return fail_stopped(err);
-        if ((rc = plan_retry(steps, &why, err)) != PST_OK)
-            return rc;
-    }
-    return PST_OK;
-}
-
-pst_rc pst_source_steps_commit(pst_source_steps *steps, pst_err *err)
-{
-    for (;;) {
-        pst_err why = PST_ERR_INIT;
-        pst_rc rc = steps->ops->commit(steps->source, &why);
-        if (rc == PST_OK)
-            return PST_OK;
-        if ((rc = plan_retry(steps, &why, err)) != PST_OK)
-            return rc;
-        if (!wait_until(steps->env, steps->not_before_ms))
-            return fail_stopped(err);
-    }
-}
-
 /* ---- producing ---- */
 
-typedef struct source_task {
-    const pst_connector_conf *common;
-    const pst_task_env *env;
-    pst_source_result *result;
-    pst_source_steps *steps;
-    pst_producer *producer;
-    int64_t started_ms, told_ms;
-    int64_t outstanding; /* sent, neither acknowledged nor failed */
-    int64_t stop_by_ms;  /* await_all() ends then; 0 = no reason to hurry */
-    pst_err first;       /* delivery error */
-} source_task;
-
-static void tell_progress(source_task *task, bool now)
+void pst_source_tell(source_task *task, bool now)
 {
-    int64_t at = now_ms(task->env);
+    int64_t at = pst_source_now_ms(task->env);
     task->result->seconds = (double)(at - task->started_ms) / 1000.0;
     task->result->retries = task->steps ? pst_source_steps_retries(task->steps) : 0;
     if (!task->result->progress || (!now && at - task->told_ms < PROGRESS_MS))
@@ -252,15 +65,22 @@ static bool may_skip(const source_task *task, const pst_err *why)
            (why->code == PST_E_LIMIT || why->code == PST_E_INVALID);
 }
 
-static void skip(source_task *task, const pst_err *why)
+bool pst_source_skips(source_task *task, size_t i, const pst_err *why)
 {
+    if (!may_skip(task, why))
+        return false;
     task->result->skipped++;
+    if (task->txn.id) {
+        task->txn.refused[i] = true;
+        task->txn.n_refused++;
+    }
     if (task->common->errors_log_enable)
         pst_logf(task->env->log, PST_LOG_WARN, task->env->id, "source",
                  "a record is skipped (errors.tolerance=all): %s", why->text);
+    return true;
 }
 
-/* check_delivered() makes an error of it. */
+/* pst_source_check_delivered() makes an error of it. */
 static pst_rc note_failure(source_task *task, const pst_err *why)
 {
     task->result->failed++;
@@ -269,18 +89,25 @@ static pst_rc note_failure(source_task *task, const pst_err *why)
     return why->code;
 }
 
+/* `opaque` is the record's place in its batch, from 1 on; NULL for a stored offset. */
 static void on_delivered(void *self, void *opaque, const char *topic, int32_t partition,
                          int64_t offset, const pst_err *err)
 {
     source_task *task = self;
-    (void)opaque;
+    size_t place = (size_t)(uintptr_t)opaque;
     task->outstanding--;
-    if (!err) {
-        task->result->delivered++;
+    if (!err && place > 0) {
+        if (task->txn.id)
+            task->txn.delivered++;
+        else
+            task->result->delivered++;
         note_offset(task->result, topic, partition, offset);
-    } else if (may_skip(task, err)) {
-        skip(task, err);
-    } else {
+    } else if (err && task->txn.id) {
+        /* The transaction is spoilt in any case; without that record it may do. */
+        if (place > 0 && task->first.code == PST_OK)
+            (void)pst_source_skips(task, place - 1, err);
+        (void)note_failure(task, err);
+    } else if (err && !pst_source_skips(task, 0, err)) {
         (void)note_failure(task, err);
     }
 }
@@ -297,6 +124,7 @@ static pst_rc open_producer(source_task *task, pst_err *err)
                 /* Not the task's cancel: what is queued is flushed after it. */
                 .cancel = NULL,
             },
+        .transactional_id = task->txn.id,
         .delivered = on_delivered,
         .self = task,
     };
@@ -305,9 +133,9 @@ static pst_rc open_producer(source_task *task, pst_err *err)
 
 /* A cancel or a failure leaves some seconds to what is on its way; an abort leaves none.
  */
-static bool must_end(source_task *task)
+bool pst_source_must_end(source_task *task)
 {
-    int64_t now = now_ms(task->env);
+    int64_t now = pst_source_now_ms(task->env);
     bool hurry = pst_cancelled(task->env->cancel) || task->first.code != PST_OK;
     if (hurry && task->stop_by_ms == 0)
         task->stop_by_ms = now + PST_SOURCE_FLUSH_MS;
@@ -315,50 +143,60 @@ static bool must_end(source_task *task)
            (task->stop_by_ms > 0 && now >= task->stop_by_ms);
 }
 
-static pst_rc fail_unreachable(source_task *task, pst_err *err)
+pst_rc pst_source_fail_unreachable(source_task *task, const char *what, pst_err *err)
 {
     char last[300];
     const char *servers =
         task->env->worker ? pst_props_get(task->env->worker, "bootstrap.servers") : NULL;
     pst_producer_last_error(task->producer, last, sizeof last);
     task->result->unreachable = true;
-    return pst_fail(
-        err, PST_E_TIMEOUT,
-        "no record was acknowledged within startup.timeout.ms (%lld): is Kafka "
-        "at %s?%s%s",
-        (long long)task->env->startup_timeout_ms, servers ? servers : "?",
-        last[0] ? " Its last error: " : "", last);
+    return pst_fail(err, PST_E_TIMEOUT,
+                    "%s within startup.timeout.ms (%lld): is Kafka at %s?%s%s", what,
+                    (long long)task->env->startup_timeout_ms, servers ? servers : "?",
+                    last[0] ? " Its last error: " : "", last);
 }
 
-static bool startup_is_over(const source_task *task, int64_t since_ms)
+bool pst_source_startup_is_over(const source_task *task, int64_t since_ms)
 {
     return task->result->delivered == 0 && task->env->startup_timeout_ms > 0 &&
-           now_ms(task->env) - since_ms >= task->env->startup_timeout_ms;
+           pst_source_now_ms(task->env) - since_ms >= task->env->startup_timeout_ms;
+}
+
+static pst_rc fail_no_record(source_task *task, pst_err *err)
+{
+    return pst_source_fail_unreachable(task, "no record was acknowledged", err);
+}
+
+/* A spoilt transaction need not be waited for: its abort drops the rest. */
+static bool is_spoilt(const source_task *task)
+{
+    return task->txn.id && task->first.code != PST_OK;
 }
 
 /* Waits until all that was sent is acknowledged or has failed. */
-static pst_rc await_all(source_task *task, pst_err *err)
+pst_rc pst_source_await_all(source_task *task, pst_err *err)
 {
-    int64_t since = now_ms(task->env);
-    while (task->outstanding > 0 && !must_end(task)) {
+    int64_t since = pst_source_now_ms(task->env);
+    while (task->outstanding > 0 && !is_spoilt(task) && !pst_source_must_end(task)) {
         pst_err slice = PST_ERR_INIT; /* only says that the time is over */
-        (void)!pst_producer_flush(task->producer, SLICE_MS, &slice);
-        tell_progress(task, false);
-        if (task->outstanding > 0 && startup_is_over(task, since))
-            return fail_unreachable(task, err);
+        (void)!pst_producer_flush(task->producer, PST_SOURCE_SLICE_MS, &slice);
+        pst_source_tell(task, false);
+        if (task->outstanding > 0 && pst_source_startup_is_over(task, since))
+            return fail_no_record(task, err);
     }
     return PST_OK;
 }
 
-/* Queues one record, waiting for room. */
-static pst_rc send_one(source_task *task, const pst_source_record *record, pst_err *err)
+pst_rc pst_source_send(source_task *task, const pst_source_record *record, size_t i,
+                       pst_err *err)
 {
     pst_outgoing outgoing = {.topic = record->topic,
                              .partition = record->partition,
                              .key = record->key,
                              .value = record->value,
-                             .timestamp_ms = record->timestamp_ms};
-    int64_t since = now_ms(task->env);
+                             .timestamp_ms = record->timestamp_ms,
+                             .opaque = (void *)(uintptr_t)(i + 1)};
+    int64_t since = pst_source_now_ms(task->env);
     for (;;) {
         pst_err why = PST_ERR_INIT;
         pst_rc rc = pst_producer_send(task->producer, &outgoing, &why);
@@ -366,16 +204,14 @@ static pst_rc send_one(source_task *task, const pst_source_record *record, pst_e
             task->outstanding++;
             return PST_OK;
         }
-        if (may_skip(task, &why)) {
-            skip(task, &why);
+        if (pst_source_skips(task, i, &why))
             return PST_OK;
-        }
-        if (!why.retriable || must_end(task))
+        if (!why.retriable || pst_source_must_end(task))
             return note_failure(task, &why);
-        (void)pst_producer_poll(task->producer, SLICE_MS);
-        if (startup_is_over(task, since)) {
+        (void)pst_producer_poll(task->producer, PST_SOURCE_SLICE_MS);
+        if (pst_source_startup_is_over(task, since)) {
             (void)note_failure(task, &why);
-            return fail_unreachable(task, err);
+            return fail_no_record(task, err);
         }
     }
 }
@@ -388,15 +224,14 @@ static pst_rc send_all(source_task *task, const pst_source_record *records, size
         if (!result->topic[0])
             snprintf(result->topic, sizeof result->topic, "%s", records[i].topic);
         result->produced++;
-        pst_rc rc = send_one(task, &records[i], err);
+        pst_rc rc = pst_source_send(task, &records[i], i, err);
         if (rc != PST_OK)
             return rc;
     }
     return PST_OK;
 }
 
-/* What was not acknowledged has failed: how many, and why. */
-static pst_rc check_delivered(source_task *task, pst_err *err)
+pst_rc pst_source_check_delivered(source_task *task, pst_err *err)
 {
     pst_source_result *result = task->result;
     char last[300];
@@ -417,9 +252,11 @@ static pst_rc check_delivered(source_task *task, pst_err *err)
 static pst_rc produce(source_task *task, const pst_source_record *records, size_t n,
                       pst_err *err)
 {
+    if (task->txn.id)
+        return pst_source_txn_produce(task, records, n, err);
     pst_rc rc = send_all(task, records, n, err);
-    pst_rc waited = await_all(task, err);
-    pst_rc checked = check_delivered(task, err);
+    pst_rc waited = pst_source_await_all(task, err);
+    pst_rc checked = pst_source_check_delivered(task, err);
     if (rc == PST_OK)
         rc = waited;
     if (rc == PST_OK)
@@ -440,7 +277,7 @@ static pst_rc run_steps(source_task *task, pst_err *err)
         if (rc != PST_OK)
             return rc;
         (void)pst_producer_poll(task->producer, 0);
-        tell_progress(task, false);
+        pst_source_tell(task, false);
     }
     return PST_OK;
 }
@@ -470,23 +307,32 @@ pst_rc pst_source_task_run(const pst_connector *connector, const void *conf,
                            const pst_task_env *env, pst_source_result *result,
                            pst_err *err)
 {
-    source_task task = {.common = conf, .env = env, .result = result};
+    source_task task = {.connector = connector,
+                        .conf = conf,
+                        .common = conf,
+                        .env = env,
+                        .result = result};
     pst_err why = PST_ERR_INIT;
     reset_result(result);
-    task.started_ms = task.told_ms = now_ms(env);
-    pst_rc rc = open_producer(&task, &why);
+    task.started_ms = task.told_ms = pst_source_now_ms(env);
+    pst_rc rc = pst_source_txn_plan(&task, &why);
+    if (rc == PST_OK)
+        rc = open_producer(&task, &why);
     if (rc == PST_OK)
         rc = pst_source_steps_new(&task.steps, connector, conf, env, &why);
+    if (rc == PST_OK && task.txn.id)
+        rc = pst_source_txn_open(&task, &why);
     if (rc == PST_OK)
         rc = run_steps(&task, &why);
     if (rc == PST_E_STOPPED) {
         rc = PST_OK;
         pst_err_clear(&why);
     }
-    tell_progress(&task, true);
+    pst_source_tell(&task, true);
     log_end(&task, &why);
     pst_source_steps_free(task.steps);
     pst_producer_free(task.producer);
+    pst_source_txn_done(&task);
     if (rc != PST_OK && err && err->code == PST_OK)
         *err = why;
     return rc;

@@ -1,6 +1,8 @@
 /*
  * source_task.h - one task of a source: asks a plugin for records, produces them, and
- * tells the plugin when Kafka has acknowledged all of them.
+ * tells the plugin when Kafka has acknowledged all of them. A plugin that has an offset
+ * to store (plugin.h) and an env with an offsets_topic make it exactly once: a poll's
+ * records and the offset behind them are one transaction.
  *
  * pst_source_task_run() is all of it. pst_source_steps is its first half alone: start,
  * poll, retry and wait, without a producer. A program that wants the records themselves
@@ -25,7 +27,7 @@ typedef struct pst_source_result {
     int64_t produced, delivered;
     int64_t failed;  /* not acknowledged: may or may not be in the log */
     int64_t skipped; /* refused records that errors.tolerance=all lets go */
-    int64_t retries; /* of the plugin's callbacks */
+    int64_t retries; /* of the plugin's callbacks, and of transactions */
     double seconds;
     bool unreachable; /* Kafka could not be reached at the start */
     char topic[250];  /* of the first record */
@@ -55,5 +57,14 @@ pst_rc pst_source_steps_next(pst_source_steps *steps, int64_t max_wait_ms,
 /* The records of the last call are safe; retries likewise. */
 pst_rc pst_source_steps_commit(pst_source_steps *steps, pst_err *err) PST_MUST;
 int64_t pst_source_steps_retries(const pst_source_steps *steps);
+/* Before the first next(): the plugin goes on where `stored`, a copy of which is kept,
+   says; NULL = it is told that nothing is stored. A plugin without resume() ignores it.
+ */
+pst_rc pst_source_steps_resume(pst_source_steps *steps, const char *stored,
+                               pst_err *err) PST_MUST;
+/* Where to go on after the records of the last next(): appended. Only of a plugin that
+   has offset(). */
+pst_rc pst_source_steps_offset(pst_source_steps *steps, pst_buf *out,
+                               pst_err *err) PST_MUST;
 
 #endif

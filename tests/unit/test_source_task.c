@@ -121,8 +121,10 @@ static void script_stop(pst_source *source)
     pst_free(source);
 }
 
-static const pst_source_ops script_ops = {script_start, script_poll, script_commit,
-                                          script_stop};
+static const pst_source_ops script_ops = {.start = script_start,
+                                          .poll = script_poll,
+                                          .commit = script_commit,
+                                          .stop = script_stop};
 static const pst_connector scripted = {
     .class_name = "Scripted", .type = "source", .source = &script_ops};
 
