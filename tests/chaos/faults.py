@@ -217,7 +217,7 @@ class Faults:
             self.reset_gate.wait(180)
 
     def _set_forward(self) -> bool:
-        client = self.stack.client
+        client = self.stack.client  # a new one each time
         ends = client.end_offsets(TOPIC)
         committed = client.committed(GROUP, TOPIC)
         news, skips = {}, {}

@@ -17,7 +17,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 TICK = 0.05
-STUCK_SECONDS = 25.0
+STUCK_SECONDS = 12.0
 TEXTS = ("plain", "a, comma", 'a "quote"', "two\nlines", "käse ☃", "back\\slash", "")
 
 

@@ -98,7 +98,6 @@ class Stack:
         self.kafka_links = [f"kafka-{i}" for i in range(shape.daemons)]
         self.s3_links = [f"s3-{i}" for i in range(shape.daemons)]
         self.daemons: list[Daemon] = []
-        self.client = KafkaClient(self.kafka.bootstrap)
         self._bootstraps = self._open_listeners()
         self._endpoints: list[str] = []
 
@@ -106,6 +105,11 @@ class Stack:
     def s3(self) -> bool:
         """True for an S3 store, False for a directory."""
         return self.shape.store == "s3"
+
+    @property
+    def client(self) -> KafkaClient:
+        """A new client: an old one may have lost its only broker for good."""
+        return KafkaClient(self.kafka.bootstrap)
 
     def _open_listeners(self) -> list[str]:
         """One listener a daemon, advertised as the port of its link."""

@@ -112,12 +112,16 @@ class Watch:
         )
 
     def _ask_kafka(self) -> None:
-        consumer = self._consumer()
+        consumer, failures = self._consumer(), 0
         while not self._stopping.wait(0.5):
             try:
                 self._ask(consumer)
+                failures = 0
             except KafkaException:
-                continue
+                failures += 1
+                if failures % 3 == 0:  # it may have lost its only broker for good
+                    consumer.close()
+                    consumer = self._consumer()
         consumer.close()
 
     def _ask(self, consumer: Consumer) -> None:
