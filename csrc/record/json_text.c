@@ -328,7 +328,7 @@ static bool copy_string(pst_json *json, pst_buf *out)
 {
     if (!json->incomplete)
         return add_json_text(json, out, json->text);
-    uint32_t unit;
+    uint32_t unit = 0;
     json->incomplete = false;
     if (!add(json, out, "\"", 1))
         return false;

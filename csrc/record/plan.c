@@ -402,9 +402,11 @@ static pst_rc add_path(pst_plan *plan, const pst_expr *e, const char *name, pst_
 
 static pst_rc add_star(pst_plan *plan, const pst_expr *e, pst_err *err)
 {
-    pst_node *node;
+    pst_node *node = NULL;
     pst_binding unused;
     pst_rc rc = resolve(plan, e, &node, &unused, err);
+    if (rc == PST_OK && !node)
+        return pst_lex_fail_at(err, e->pos, "a Kafka column has no .*");
     if (rc == PST_OK && node->type != PST_T_STRUCT)
         rc = pst_lex_fail_at(err, e->pos, "'%s' is no STRUCT, so it has no .*",
                              node->name.p);
