@@ -11,6 +11,8 @@
  */
 #include "runtime/chain_internal.h"
 
+#include "base/mem.h"
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -25,18 +27,34 @@ static void topic_file(const pst_chain *chain, const char *rest,
              chain->topic, rest);
 }
 
+/* The text of `json`, NULL without memory. Not by json_dumps(): when that can't grow its
+   buffer it may leave a part out and go on, and what is written here is for ever. */
+static char *text_of_json(const json_t *json, size_t *n)
+{
+    const size_t flags = JSON_COMPACT | JSON_SORT_KEYS;
+    size_t size = json ? json_dumpb(json, NULL, 0, flags) : 0;
+    char *text = size ? pst_malloc(size) : NULL;
+    *n = text ? json_dumpb(json, text, size, flags) : 0;
+    if (text && *n != size) {
+        pst_free(text);
+        return NULL;
+    }
+    return text;
+}
+
 static pst_rc put_json(pst_chain *chain, const char *key, json_t *json, pst_err *err)
 {
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    size_t n;
+    char *text = text_of_json(json, &n);
     if (!text)
         return pst_fail_nomem(err, key);
     pst_store_put put = {.key = key,
-                         .bytes = pst_sv_of(text),
+                         .bytes = {text, n},
                          .content_type = "application/json",
                          .create_only = chain->conf->conditional};
     put.crc32c = pst_crc32c(0, put.bytes.p, put.bytes.n);
     pst_rc rc = chain->conf->store->driver->put(chain->conf->store, &put, err);
-    free(text); /* jansson's allocator */
+    pst_free(text);
     return rc;
 }
 
@@ -49,7 +67,9 @@ static pst_rc get_json(pst_chain *chain, const char *key, json_t **out, pst_err 
         json_error_t why;
         *out = json_loadb(body.data ? body.data : "", body.len, JSON_REJECT_DUPLICATES,
                           &why);
-        if (!json_is_object(*out)) {
+        if (!*out && !why.text[0]) {
+            rc = pst_fail_nomem(err, key);
+        } else if (!json_is_object(*out)) {
             json_decref(*out);
             *out = NULL;
             rc = pst_fail(err, PST_E_CHAIN,

@@ -178,8 +178,8 @@ static pst_rc fake_get(pst_store *store, const char *key, pst_buf *body, pst_err
         rc = fake_fail(s, err);
     else if (!found)
         rc = pst_fail(err, PST_E_NOT_FOUND, "no %s", key);
-    else
-        rc = pst_buf_add(body, s->objects[at].bytes, s->objects[at].size);
+    else if (pst_buf_add(body, s->objects[at].bytes, s->objects[at].size) != PST_OK)
+        rc = pst_fail_nomem(err, key);
     pthread_mutex_unlock(&s->lock);
     return rc;
 }

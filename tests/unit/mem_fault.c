@@ -11,12 +11,22 @@
 #include <stdlib.h>
 
 static atomic_long fault_left = -1; /* allocations until the first failure; -1 = never */
+static atomic_bool fault_single;
 static atomic_long fault_hits;
 static atomic_long fault_live;
 
 void pst_fault_set(long n)
 {
+    atomic_store(&fault_left, -1);
     atomic_store(&fault_hits, 0);
+    atomic_store(&fault_single, false);
+    atomic_store(&fault_left, n);
+}
+
+void pst_fault_once(long n)
+{
+    pst_fault_set(-1);
+    atomic_store(&fault_single, true);
     atomic_store(&fault_left, n);
 }
 
@@ -36,6 +46,9 @@ static bool fault_now(void)
     while (left > 0 && !atomic_compare_exchange_weak(&fault_left, &left, left - 1))
         ;
     if (left != 0)
+        return false;
+    if (atomic_load(&fault_single) &&
+        !atomic_compare_exchange_strong(&fault_left, &left, -1))
         return false;
     atomic_fetch_add(&fault_hits, 1);
     return true;

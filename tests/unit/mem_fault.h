@@ -20,6 +20,8 @@
 
 /* The nth allocation from now on fails, 0 being the next, and all after it; -1 = none. */
 void pst_fault_set(long n);
+/* The same, but those after it succeed again. */
+void pst_fault_once(long n);
 /* How many allocations have failed since pst_fault_set(). */
 long pst_fault_hits(void);
 /* Blocks that are allocated and not freed. */
