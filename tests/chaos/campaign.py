@@ -8,6 +8,7 @@ those threads end last.
 
 from __future__ import annotations
 
+import os
 import queue
 import sys
 import tempfile
@@ -35,6 +36,7 @@ from tests.support import Audit, AuditError, Record
 
 DRAIN_SECONDS = 180.0
 GAP_BOUND = (SESSION_MS + INTERVAL_MS) / 1000 + 2.0
+GAP_SLACK = 2.0  # on a machine that has more to do than cores to do it
 
 
 @dataclass(frozen=True)
@@ -373,13 +375,16 @@ class Campaign:
                     gaps.append(landed - kill.at)
         if not gaps:
             return 0.0
-        longest = max(gaps)
+        longest, load = max(gaps), os.getloadavg()[2]
+        crowded = load > 1.5 * (os.cpu_count() or 1)
         self.say(
             f"longest gap between a kill -9 and its partitions' next object: "
             f"{longest:.1f} s of {len(gaps)} measured (bound {GAP_BOUND:g} s"
+            + (f", and {GAP_SLACK:g} s for a load of {load:.0f}" if crowded else "")
             + (")" if self.order.kills else " without other faults)")
         )
-        if self.order.kills and longest > GAP_BOUND:
+        bound = GAP_BOUND + (GAP_SLACK if crowded else 0.0)
+        if self.order.kills and longest > bound:
             self.problems.append(f"a gap of {longest:.1f} s after a kill -9")
         return longest
 
