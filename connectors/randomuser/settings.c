@@ -115,8 +115,10 @@ static const pst_setting rows[] = {
      .offset = OFFSET(seed),
      .check = check_seed,
      .importance = PST_CONF_MEDIUM,
-     .doc = "The API makes the same users of the same seed. Unset: the API chooses one, "
-            "which serves for all pages of the run."},
+     .doc =
+         "The API makes the same users of the same seed. With it each user is produced "
+         "exactly once over all runs of this name: a start goes on where the last one "
+         "ended (offset.storage.topic). Unset: the API chooses one for each run."},
     {.name = "randomuser.nat",
      .type = PST_CONF_LIST,
      .offset = OFFSET(nat),
@@ -149,7 +151,8 @@ static const pst_setting rows[] = {
      .min = 0,
      .max = INT64_MAX,
      .importance = PST_CONF_HIGH,
-     .doc = "How many users to produce before the connector is done; 0 = no limit."},
+     .doc = "How many users to produce before the connector is done; 0 = no limit. With "
+            "a seed over all runs, without one per run."},
     {.name = "users.per.second",
      .type = PST_CONF_DOUBLE,
      .offset = OFFSET(users_per_second),
