@@ -99,7 +99,7 @@ static pst_rc open_encoder(pst_sink *sink, pst_err *err)
     size_t n;
     const pst_column *columns = pst_reader_columns(sink->reader, &n);
     pst_csv_conf csv = conf->csv;
-    csv.session_time_zone = conf->reader.session_time_zone;
+    pst_csv_borrow(&csv, &conf->reader);
     rc = pst_format_csv.open(&sink->writer, &csv, columns, n, err);
     sink->encoder = (pst_encoder){.extension = pst_format_csv.extension,
                                   .content_type = pst_format_csv.content_type,
@@ -202,9 +202,9 @@ static size_t precommit(pst_sink *sink, pst_tp *out, size_t max)
     return pst_objects_precommit(sink->objects, out, max);
 }
 
-static void committed(pst_sink *sink, const pst_tp *tps, size_t n)
+static void committed(pst_sink *sink, const pst_tp *tps, size_t n, int64_t asked_ms)
 {
-    pst_objects_committed(sink->objects, tps, n);
+    pst_objects_committed(sink->objects, tps, n, asked_ms);
 }
 
 static void close_partitions(pst_sink *sink, const pst_tp *tps, size_t n)

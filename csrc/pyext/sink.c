@@ -127,7 +127,7 @@ static void positions_job(void *arg)
 {
     sink *self = arg;
     self->n_tps = ops(self)->precommit(self->plugin, self->tps, POSITIONS_MAX);
-    ops(self)->committed(self->plugin, self->tps, self->n_tps);
+    ops(self)->committed(self->plugin, self->tps, self->n_tps, 0);
 }
 
 static void stop_job(void *arg)

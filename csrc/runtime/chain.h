@@ -114,8 +114,10 @@ typedef enum pst_outcome {
 pst_rc pst_chain_append(pst_chain *chain, pst_window *window, pst_outcome *outcome,
                         char *url, size_t url_size, pst_err *err) PST_MUST;
 
-/* The position was confirmed just now (commit accepted, committed offset read). */
-void pst_chain_confirm(pst_chain *chain);
+/* Kafka confirmed the position (commit accepted, committed offset read) in an answer to
+   what was asked at `asked_ms` (monotonic): the answer may have been read long after it
+   was true. */
+void pst_chain_confirm(pst_chain *chain, int64_t asked_ms);
 
 /* The metadata string that goes with a commit: position, last record, layout. */
 void pst_chain_metadata(const pst_chain *chain, char out[PST_KAFKA_METADATA_MAX]);

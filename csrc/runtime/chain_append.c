@@ -22,9 +22,12 @@ pst_rc pst_chain_init(pst_chain *chain, const pst_chain_conf *conf, const char *
     return PST_OK;
 }
 
-void pst_chain_confirm(pst_chain *chain)
+void pst_chain_confirm(pst_chain *chain, int64_t asked_ms)
 {
-    atomic_store(&chain->confirmed_ms, pst_mono_ms(chain->conf->clock));
+    int64_t known = atomic_load(&chain->confirmed_ms);
+    while (asked_ms > known &&
+           !atomic_compare_exchange_weak(&chain->confirmed_ms, &known, asked_ms))
+        ;
 }
 
 /* Rule 9: after a long sleep another task may own the partition, have gone on, and the
@@ -34,7 +37,8 @@ void pst_chain_confirm(pst_chain *chain)
 static pst_rc check_sleep(pst_chain *chain, bool *passed, pst_err *err)
 {
     const pst_sink_host *host = chain->conf->host;
-    int64_t slept = pst_mono_ms(chain->conf->clock) - atomic_load(&chain->confirmed_ms);
+    int64_t now = pst_mono_ms(chain->conf->clock);
+    int64_t slept = now - atomic_load(&chain->confirmed_ms);
     *passed = false;
     if (!host || slept <= chain->conf->session_timeout_ms)
         return PST_OK;
@@ -45,10 +49,13 @@ static pst_rc check_sleep(pst_chain *chain, bool *passed, pst_err *err)
         return rc;
     int64_t pos = tp.offset;
     pst_last last;
-    (void)pst_chain_parse_metadata(metadata[0], &pos, &last);
-    *passed = pos > chain->pos;
+    if (!pst_chain_parse_metadata(metadata[0], &pos, &last) || pos > tp.offset)
+        pos = tp.offset;
+    /* Every task commits when it opens a chain: without a commit the group was forgotten
+       meanwhile, and nothing confirms this position. */
+    *passed = tp.offset == PST_OFFSET_NONE || pos > chain->pos;
     if (!*passed)
-        pst_chain_confirm(chain);
+        pst_chain_confirm(chain, now);
     return PST_OK;
 }
 
@@ -174,6 +181,10 @@ pst_rc pst_chain_append(pst_chain *chain, pst_window *window, pst_outcome *outco
         *outcome = PST_APPENDED;
         return PST_OK;
     }
+    if (put_err.status == 403)
+        /* Perhaps the date was refused: then our clocks stood still, and must not vouch.
+         */
+        atomic_store(&chain->confirmed_ms, INT64_MIN / 2);
     if (rc == PST_E_EXISTS)
         return adopt(chain, window, key, outcome, err);
     if (err && err->code == PST_OK)

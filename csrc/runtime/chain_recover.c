@@ -271,6 +271,12 @@ pst_rc pst_chain_recover(pst_chain *chain, const pst_log_facts *facts, pst_resum
     int64_t from = chain->start;
     chain->last = PST_LAST_NONE;
     bool ours = pst_chain_parse_metadata(facts->metadata, &from, &chain->last);
+    if (ours && from > facts->committed) {
+        /* A commit copied between clusters keeps its text, not its offset. */
+        ours = false;
+        from = chain->start;
+        chain->last = PST_LAST_NONE;
+    }
     rc = find_end(chain, from, facts->high, err);
     if (rc != PST_OK)
         return rc;
@@ -285,6 +291,6 @@ pst_rc pst_chain_recover(pst_chain *chain, const pst_log_facts *facts, pst_resum
     if (rc != PST_OK)
         return rc;
     choose_check(chain, facts, resume);
-    pst_chain_confirm(chain);
+    pst_chain_confirm(chain, facts->asked_ms);
     return PST_OK;
 }

@@ -327,6 +327,7 @@ static pst_rc put_one(pst_part *part, const pst_item *item, pst_err *err)
         pst_rc rc = check_log(part, msg, &known, err);
         if (rc != PST_OK)
             return rc;
+        pst_part_set_deadline(part);
     }
     if (known || part->reopen || msg->offset < part->read_pos)
         return PST_OK;

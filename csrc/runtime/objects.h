@@ -69,7 +69,8 @@ void pst_objects_flush(pst_objects *objects, const pst_tp *tps, size_t n);
 bool pst_objects_idle(const pst_objects *objects, const pst_tp *tps, size_t n);
 bool pst_objects_finished(const pst_objects *objects);
 size_t pst_objects_precommit(pst_objects *objects, pst_tp *out, size_t max);
-void pst_objects_committed(pst_objects *objects, const pst_tp *tps, size_t n);
+void pst_objects_committed(pst_objects *objects, const pst_tp *tps, size_t n,
+                           int64_t asked_ms);
 void pst_objects_close(pst_objects *objects, const pst_tp *tps, size_t n);
 void pst_objects_stats(const pst_objects *objects, pst_sink_stats *out);
 

@@ -37,13 +37,14 @@ size_t pst_objects_precommit(pst_objects *objects, pst_tp *out, size_t max)
     return n;
 }
 
-void pst_objects_committed(pst_objects *objects, const pst_tp *tps, size_t n)
+void pst_objects_committed(pst_objects *objects, const pst_tp *tps, size_t n,
+                           int64_t asked_ms)
 {
     for (size_t i = 0; i < n; i++) {
         pst_part *p = pst_objects_find(objects, tps[i].topic, tps[i].partition);
         if (!p)
             continue;
-        pst_chain_confirm(&p->chain);
+        pst_chain_confirm(&p->chain, asked_ms);
         p->committed_offset = tps[i].offset;
         p->commit_first = false;
         if (p->commit_offset == tps[i].offset)

@@ -40,7 +40,8 @@ static pst_rc ask_facts(pst_part *part, pst_log_facts *facts,
     *facts = (pst_log_facts){.committed = PST_OFFSET_NONE,
                              .metadata = "",
                              .high = INT64_MAX,
-                             .partitions = partition + 1};
+                             .partitions = partition + 1,
+                             .asked_ms = now_ms(part->objects)};
     if (!host)
         return PST_OK;
     pst_tp tp = {.topic = topic, .partition = partition};

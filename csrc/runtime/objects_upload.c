@@ -129,11 +129,17 @@ static void adopted(pst_part *part)
     part->read_pos = part->chain.pos;
     part->last = part->chain.last;
     part->check = PST_LAST_NONE;
-    pst_part_note_commit(part, part->chain.pos);
+    pst_part_set_deadline(part); /* commits it, once the record below it is known */
+    if (!objects->host)
+        return;
+    int64_t from = part->read_pos;
+    if (part->last.offset >= 0 && part->last.offset < from) {
+        part->check = part->last; /* rule 8: the other may have read another log */
+        from = part->last.offset;
+    }
     pst_err why = PST_ERR_INIT;
-    if (objects->host &&
-        objects->host->seek(objects->host->self, part->chain.topic, part->chain.partition,
-                            part->read_pos, &why) != PST_OK)
+    if (objects->host->seek(objects->host->self, part->chain.topic, part->chain.partition,
+                            from, &why) != PST_OK)
         part->reopen = true; /* takes no record until it could seek */
 }
 
@@ -204,6 +210,16 @@ static void recovered(pst_part *part)
     part->failing_since_ms = part->complained_ms = part->retry_at_ms = 0;
 }
 
+/* Another writer of this group has landed just what we have: the same last record, so the
+   same records. */
+static bool same_window(const pst_part *part)
+{
+    const pst_window *window = &part->line->window;
+    const pst_last *theirs = &part->chain.last, *ours = &window->last;
+    return part->chain.pos == window->next && theirs->offset == ours->offset &&
+           theirs->timestamp_ms == ours->timestamp_ms && theirs->crc32c == ours->crc32c;
+}
+
 static pst_rc handle(pst_part *part, pst_err *err)
 {
     if (part->job_rc != PST_OK)
@@ -213,7 +229,7 @@ static pst_rc handle(pst_part *part, pst_err *err)
         passed(part);
         return PST_OK;
     }
-    if (part->outcome == PST_APPENDED || part->chain.pos == part->line->window.next) {
+    if (part->outcome == PST_APPENDED || same_window(part)) {
         landed(part);
         return PST_OK;
     }

@@ -99,6 +99,7 @@ typedef struct pst_log_facts {
     const char *metadata; /* of that commit, "" if none */
     int64_t low, high;    /* first offset and end of the log */
     int32_t partitions;   /* of the topic */
+    int64_t asked_ms;     /* monotonic: when the commit was asked for */
 } pst_log_facts;
 
 /* How a sink asks back while it works. All but seek() may be called from any thread. A
@@ -148,8 +149,8 @@ typedef struct pst_sink_ops {
     /* What is durable and not yet told: up to max positions with metadata, valid until
        the next call; returns how many. */
     size_t (*precommit)(pst_sink *sink, pst_tp *out, size_t max);
-    /* The commit of these positions succeeded. */
-    void (*committed)(pst_sink *sink, const pst_tp *tps, size_t n);
+    /* The commit of these positions, sent at asked_ms (monotonic), succeeded. */
+    void (*committed)(pst_sink *sink, const pst_tp *tps, size_t n, int64_t asked_ms);
     /* Partitions go away; what is buffered for them is dropped. */
     void (*close)(pst_sink *sink, const pst_tp *tps, size_t n);
     void (*stats)(const pst_sink *sink, pst_sink_stats *out);

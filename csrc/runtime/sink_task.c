@@ -46,7 +46,7 @@ typedef struct sink_task {
     size_t n_items, at;
     bool idle; /* the last poll gave nothing */
     bool committing, assigned, ended;
-    int64_t commit_after_ms;
+    int64_t commit_after_ms, commit_asked_ms;
     pst_tp *tps; /* COMMIT_MAX */
 } sink_task;
 
@@ -116,7 +116,7 @@ static void on_committed(void *opaque, const pst_tp *tps, size_t n, const pst_er
                  "%s; the objects are durable, the commit is tried again", err->text);
         return;
     }
-    task->ops->committed(task->sink, tps, n);
+    task->ops->committed(task->sink, tps, n, task->commit_asked_ms);
     for (size_t i = 0; i < n; i++)
         note_offset(task, &tps[i], tps[i].offset);
 }
@@ -130,6 +130,7 @@ static void commit_some(sink_task *task)
     if (!n)
         return;
     task->committing = true;
+    task->commit_asked_ms = mono(task);
     if (pst_consumer_commit_async(task->consumer, task->tps, n, &why) != PST_OK)
         on_committed(task, task->tps, n, &why);
 }
@@ -142,6 +143,7 @@ static void commit_now(sink_task *task)
         size_t n = task->ops->precommit(task->sink, task->tps, COMMIT_MAX);
         if (!n)
             return;
+        task->commit_asked_ms = mono(task);
         pst_rc rc = pst_consumer_commit(task->consumer, task->tps, n, &why);
         on_committed(task, task->tps, n, rc == PST_OK ? NULL : &why);
         if (rc != PST_OK)

@@ -22,8 +22,8 @@ def topic(topics: TopicFactory) -> str:
     return topics(PARTITIONS)
 
 
-def fill(client: KafkaClient, topic: str, count: int) -> list[Record]:
-    """`count` records with distinct ids, spread over the partitions."""
+def fill(client: KafkaClient, topic: str, first: int, count: int) -> list[Record]:
+    """`count` records from number `first` on, spread over the partitions."""
     text = "x" * 60
     return client.produce(
         topic,
@@ -33,7 +33,7 @@ def fill(client: KafkaClient, topic: str, count: int) -> list[Record]:
                 key=f"r{i}",
                 partition=i % PARTITIONS,
             )
-            for i in range(count)
+            for i in range(first, first + count)
         ],
     )
 
@@ -52,59 +52,87 @@ def wait_landed(client: KafkaClient, group: str, topic: str, count: int) -> None
 
 
 def settings(topic: str, bucket: Bucket, endpoint: str) -> dict[str, object]:
-    """Small windows, so that a drain takes long enough to be killed in."""
+    """Small windows, so that a drain has many moments to be killed in."""
     return sink_config(
-        topic, SCHEMA, endpoint, bucket.name, flush__size=500, name=f"kill-{topic}"
+        topic, SCHEMA, endpoint, bucket.name, flush__size=250, name=f"kill-{topic}"
     )
 
 
-def kill_at_random(daemon: Daemon, chance: random.Random) -> None:
-    """Let it run a moment, somewhere between its start and its work, and kill it."""
-    time.sleep(chance.uniform(0.15, 1.2))
+def kill_at_work(daemon: Daemon, chance: random.Random) -> None:
+    """Wait until it lands objects, let it go on for a moment, kill it, start it again."""
+    before = daemon.log.count("landed s3://")
+    deadline = time.monotonic() + 30
+    while daemon.log.count("landed s3://") == before:
+        assert time.monotonic() < deadline, daemon.log[-2000:]
+        time.sleep(0.01)
+    time.sleep(chance.uniform(0, 0.3))
     daemon.kill()
     daemon.start()
+
+
+def campaign(
+    pair: list[Daemon], client: KafkaClient, topic: str, seed: int
+) -> list[Record]:
+    """KILLS kills in turn, each in the middle of its share of the records."""
+    chance, share = random.Random(seed), RECORDS // KILLS
+    records: list[Record] = []
+    for turn in range(KILLS):
+        records += fill(client, topic, turn * share, share)
+        kill_at_work(pair[turn % len(pair)], chance)
+    return records
 
 
 FAST_GROUP = {"consumer.session.timeout.ms": 3000, "consumer.heartbeat.interval.ms": 500}
 
 
-@pytest.mark.timeout(300)
-def test_twenty_kills_of_one_daemon(
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("daemons_in_group", [1, 2])
+def test_twenty_kills(
+    daemons_in_group: int,
     daemons: DaemonFactory,
     topic: str,
     buckets: BucketFactory,
     client: KafkaClient,
     minio: Minio,
 ) -> None:
-    bucket, chance = buckets(), random.Random(1)
-    records = fill(client, topic, RECORDS)
-    daemon = daemons(settings(topic, bucket, minio.endpoint), worker=FAST_GROUP)
-    for _ in range(KILLS):
-        kill_at_random(daemon, chance)
+    """Static members: one that is back at once goes on at once, and is killed at work."""
+    bucket = buckets()
+    pair = [
+        daemons(
+            settings(topic, bucket, minio.endpoint),
+            worker={**FAST_GROUP, "consumer.group.instance.id": f"{topic}-{number}"},
+        )
+        for number in range(daemons_in_group)
+    ]
+    records = campaign(pair, client, topic, seed=daemons_in_group)
     group = f"connect-kill-{topic}"
     wait_landed(client, group, topic, RECORDS)
-    assert daemon.term() == 0
+    assert [daemon.term() for daemon in pair] == [0] * daemons_in_group
     report = audit(topic, bucket, client, records=records, group=group)
     assert report.records == RECORDS
+    assert report.objects > 400
 
 
 @pytest.mark.timeout(300)
-def test_twenty_kills_of_two_daemons_in_one_group(
+def test_kills_with_rebalances(
     daemons: DaemonFactory,
     topic: str,
     buckets: BucketFactory,
     client: KafkaClient,
     minio: Minio,
 ) -> None:
-    bucket, chance = buckets(), random.Random(2)
-    records = fill(client, topic, RECORDS)
+    """Dynamic members: each kill makes the other one take over, and give back."""
+    bucket, chance, count = buckets(), random.Random(3), 40_000
     pair = [
         daemons(settings(topic, bucket, minio.endpoint), worker=FAST_GROUP) for _ in "ab"
     ]
-    for turn in range(KILLS):
-        kill_at_random(pair[turn % 2], chance)
+    records: list[Record] = []
+    for turn in range(8):
+        records += fill(client, topic, turn * count // 8, count // 8)
+        time.sleep(chance.uniform(0.5, 2.5))
+        pair[turn % 2].kill()
+        pair[turn % 2].start()
     group = f"connect-kill-{topic}"
-    wait_landed(client, group, topic, RECORDS)
+    wait_landed(client, group, topic, count)
     assert [daemon.term() for daemon in pair] == [0, 0]
-    report = audit(topic, bucket, client, records=records, group=group)
-    assert report.records == RECORDS
+    audit(topic, bucket, client, records=records, group=group)

@@ -30,6 +30,7 @@ typedef struct fake_fault {
     int times;      /* then fail so many */
     pst_rc code;
     bool retriable, applied;
+    int status; /* the error's HTTP status */
 } fake_fault;
 
 typedef struct fake_store {
@@ -82,6 +83,8 @@ static pst_rc fake_fail(fake_store *s, pst_err *err)
                     : pst_fail(err, s->fault.code, "injected fault");
     if (err && s->fault.applied)
         err->unknown = true;
+    if (err)
+        err->status = s->fault.status;
     return rc;
 }
 

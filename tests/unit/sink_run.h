@@ -233,6 +233,40 @@ static pst_msg run_msg(int32_t partition, const run_record *record)
                          record->value ? pst_sv_of(record->value) : (pst_sv){NULL, 0}};
 }
 
+/* What an object of another writer of the group says of itself. */
+static inline void run_rival_meta(pst_store_meta *meta, int32_t partition, int64_t next,
+                                  pst_last last)
+{
+    const struct {
+        const char *name, *value;
+    } texts[] = {{"penstock-topic", "u"},
+                 {"penstock-group", "connect-a"},
+                 {"penstock-cluster", "c"}};
+    meta->n = 0;
+    pst_rc rc = pst_store_meta_add(meta, "penstock-next", "%lld", (long long)next);
+    for (size_t i = 0; rc == PST_OK && i < 3; i++)
+        rc = pst_store_meta_add(meta, texts[i].name, "%s", texts[i].value);
+    if (rc == PST_OK)
+        rc = pst_store_meta_add(meta, "penstock-partition", "%d", partition);
+    if (rc == PST_OK)
+        rc = pst_store_meta_add(meta, "penstock-last", "%lld:%lld:%08x",
+                                (long long)last.offset, (long long)last.timestamp_ms,
+                                last.crc32c);
+    assert_int_equal(rc, PST_OK);
+}
+
+/* The text of an object with these records; returns its length. */
+static inline size_t run_rival_text(const run_world *world, const run_record *records,
+                                    size_t n, char *out, size_t size)
+{
+    size_t len = (size_t)snprintf(out, size, "%s", world->header);
+    for (size_t i = 0; i < n; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s",
+                                records[i].row ? records[i].row : "");
+    assert_true(len < size);
+    return len;
+}
+
 /* Other writers come once, after the first opening. */
 static void run_rivals(run_world *world)
 {
@@ -246,7 +280,9 @@ static void run_rivals(run_world *world)
         pst_last known = {.offset = msg.offset,
                           .timestamp_ms = msg.timestamp_ms,
                           .crc32c = pst_chain_fingerprint(&msg)};
+        long paused = pst_fault_pause();
         world->rival(world, p, world->records, TAKEN, last->offset + 1, known);
+        pst_fault_resume(paused);
         if (p != 2)
             continue;
         world->committed[p] = last->offset + 1;
@@ -319,6 +355,7 @@ static void run_commit(run_world *world, pst_sink *sink)
     size_t n = run_fence(world, tps, world->ops->precommit(sink, tps, RUN_PARTS));
     if (n == 0)
         return;
+    int64_t asked_ms = pst_mono_ms(&world->clock);
     pthread_mutex_lock(&world->lock);
     bool failed = run_faulty(world, "commit", false, &err, &rc);
     if (!failed)
@@ -327,7 +364,7 @@ static void run_commit(run_world *world, pst_sink *sink)
     bool unanswered = !failed && run_faulty(world, "commit", true, &err, &lost);
     pthread_mutex_unlock(&world->lock);
     if (!failed && !unanswered)
-        world->ops->committed(sink, tps, n);
+        world->ops->committed(sink, tps, n, asked_ms);
 }
 
 static bool run_done(const run_world *world)

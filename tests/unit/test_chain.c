@@ -19,6 +19,7 @@ typedef struct fixture {
     pst_sink_host host;
     int64_t committed; /* what the host's group says */
     int asked;
+    int64_t sleep_in_answer_ms;
 } fixture;
 
 static pst_rc host_commits(void *self, pst_tp *tps, size_t n,
@@ -31,6 +32,7 @@ static pst_rc host_commits(void *self, pst_tp *tps, size_t n,
         tps[i].offset = f->committed;
         metadata[i][0] = '\0';
     }
+    fake_clock_add(&f->clock, f->sleep_in_answer_ms);
     return PST_OK;
 }
 
@@ -80,6 +82,7 @@ static pst_rc recover(fixture *f, pst_chain *chain, pst_log_facts facts,
 {
     pst_err_clear(err);
     assert_int_equal(pst_chain_init(chain, &f->conf, "users", 0, err), PST_OK);
+    facts.asked_ms = f->clock.mono;
     return pst_chain_recover(chain, &facts, resume, err);
 }
 
@@ -511,13 +514,87 @@ static void rule_9_no_question_while_confirmed(void **state)
     fake_clock_add(&f->clock, 10000);
     must_append(&f->chain, 5, PST_APPENDED);
     assert_int_equal(f->asked, 0);
-    pst_chain_confirm(&f->chain);
+    pst_chain_confirm(&f->chain, f->clock.mono);
     fake_clock_add(&f->clock, 10001);
     f->committed = 5;
     int64_t dated = f->clock.wall;
     must_append(&f->chain, 9, PST_APPENDED);
     assert_int_equal(f->asked, 1);
     assert_int_equal(f->store->last_dated_ms, dated);
+}
+
+/* Rule 9: an answer is as old as its question. The sleeper asks, sleeps again before it
+   reads the answer, and the PUT is refused for its date: the next try asks anew. */
+static void rule_9_an_answer_is_as_old_as_its_question(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    pst_resume resume;
+    pst_outcome outcome;
+    assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 0, 100), &resume, &err),
+                     PST_OK);
+    f->committed = 0;
+    fake_clock_add(&f->clock, 20000);
+    f->sleep_in_answer_ms = 3600000;
+    fake_break(
+        f->store,
+        (fake_fault){.op = "put", .times = 1, .code = PST_E_IO, .retriable = true});
+    assert_int_equal(append(&f->chain, "row\n", 4, 3, &outcome, &err), PST_E_IO);
+    f->sleep_in_answer_ms = 0;
+    f->committed = 5; /* the group went on during the hour, and the objects were moved */
+    must_append(&f->chain, 4, PST_PASSED);
+    assert_int_equal(f->asked, 2);
+    assert_null(fake_find(f->store, KEY_0));
+}
+
+/* Rule 9: a clock that stood still does not vouch for itself: S3 refused its date. */
+static void rule_9_a_refused_date_asks_again(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    pst_resume resume;
+    pst_outcome outcome;
+    assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 0, 100), &resume, &err),
+                     PST_OK);
+    fake_break(
+        f->store,
+        (fake_fault){
+            .op = "put", .times = 1, .code = PST_E_IO, .retriable = true, .status = 403});
+    assert_int_equal(append(&f->chain, "row\n", 4, 3, &outcome, &err), PST_E_IO);
+    assert_int_equal(f->asked, 0);
+    f->committed = 5;
+    must_append(&f->chain, 4, PST_PASSED);
+    assert_int_equal(f->asked, 1);
+}
+
+/* Rule 9: a group that was forgotten confirms nothing. */
+static void rule_9_no_commit_is_no_confirmation(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    pst_resume resume;
+    assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 0, 100), &resume, &err),
+                     PST_OK);
+    f->committed = PST_OFFSET_NONE;
+    fake_clock_add(&f->clock, 20000);
+    must_append(&f->chain, 4, PST_PASSED);
+}
+
+/* A tool that copies commits between clusters copies our text with another offset. */
+static void metadata_beyond_its_offset_is_not_ours(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    pst_resume resume;
+    assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 0, 100), &resume, &err),
+                     PST_OK);
+    must_append(&f->chain, 5, PST_APPENDED);
+    const char *metadata = "penstock/1 pos=90 last=89:1:00000001 layout=x";
+    assert_int_equal(recover(f, &f->chain, facts_of(20, metadata, 0, 100), &resume, &err),
+                     PST_OK);
+    assert_int_equal(f->chain.pos, 5);
+    assert_int_equal(resume.take_from, 20);
+    assert_int_equal(resume.check.offset, 4);
 }
 
 static void store_without_conditions_never_overwrites(void **state)
@@ -651,6 +728,10 @@ int main(void)
         TEST(rule_8_data_loss_is_told_or_counted),
         TEST(rule_9_sleeper_asks_first),
         TEST(rule_9_no_question_while_confirmed),
+        TEST(rule_9_an_answer_is_as_old_as_its_question),
+        TEST(rule_9_a_refused_date_asks_again),
+        TEST(rule_9_no_commit_is_no_confirmation),
+        TEST(metadata_beyond_its_offset_is_not_ours),
         TEST(store_without_conditions_never_overwrites),
         TEST(flat_layout_has_no_folders),
         TEST(neighbours_are_not_taken_for_the_chain),

@@ -147,7 +147,7 @@ static int tear_down(void **state)
 
 /* ---- steps ---- */
 
-static void open_one(fixture *f, int64_t expected_offset, int64_t expected_from)
+static void open_only(fixture *f, int64_t expected_offset, int64_t expected_from)
 {
     pst_err err = PST_ERR_INIT;
     pst_tp tp = {.topic = "u", .partition = 0};
@@ -156,6 +156,18 @@ static void open_one(fixture *f, int64_t expected_offset, int64_t expected_from)
     assert_int_equal(rc, PST_OK);
     assert_int_equal(tp.offset, expected_offset);
     assert_int_equal(tp.from, expected_from);
+}
+
+/* The task commits what opening says, before anything else. */
+static void open_one(fixture *f, int64_t expected_offset, int64_t expected_from)
+{
+    open_only(f, expected_offset, expected_from);
+    pst_tp due;
+    if (pst_objects_precommit(f->objects, &due, 1)) {
+        f->committed = due.offset;
+        snprintf(f->metadata, sizeof f->metadata, "%s", due.metadata);
+        pst_objects_committed(f->objects, &due, 1, f->clock.mono);
+    }
 }
 
 static pst_rc give(fixture *f, int64_t offset, const char *value, pst_err *err)
@@ -214,7 +226,7 @@ static void assert_due(fixture *f, int64_t offset)
     pst_tp tp[4];
     assert_int_equal(pst_objects_precommit(f->objects, tp, 4), 1);
     assert_int_equal(tp[0].offset, offset);
-    pst_objects_committed(f->objects, tp, 1);
+    pst_objects_committed(f->objects, tp, 1, f->clock.mono);
     assert_int_equal(pst_objects_precommit(f->objects, tp, 4), 0);
 }
 
@@ -313,7 +325,7 @@ static void window_without_rows_commits_only(void **state)
     assert_int_equal(pst_objects_precommit(f->objects, tp, 4), 1);
     assert_int_equal(tp[0].offset, 2);
     assert_non_null(strstr(tp[0].metadata, "pos=0 last=1:1001:"));
-    pst_objects_committed(f->objects, tp, 1);
+    pst_objects_committed(f->objects, tp, 1, f->clock.mono);
     f->committed = 2;
     snprintf(f->metadata, sizeof f->metadata, "%s", tp[0].metadata);
     put(f, 2, "c");
@@ -360,13 +372,39 @@ static void adoption_reads_again_from_the_others_end(void **state)
     settle(f);
     assert_string_equal(body(f, 0), "head\na\nb\n");
     assert_int_equal(f->seeks, 1);
-    assert_int_equal(f->sought, 2);
-    for (int i = 1; i < 5; i++) /* as read again; one below is a straggler */
+    assert_int_equal(f->sought, 1); /* rule 8: the other's last record is seen first */
+    put(f, 1, "b");
+    for (int i = 2; i < 5; i++)
         put(f, i, "y");
     fake_clock_add(&f->clock, 10001);
     settle(f);
     assert_string_equal(body(f, 2), "head\ny\ny\ny\n");
     assert_due(f, 5);
+    pst_objects_free(other.objects);
+}
+
+/* Rule 8 on adoption: a late PUT of the old topic's writer is not this log. */
+static void adoption_compares_the_log(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    open_one(f, 0, 0);
+    fixture other = *f;
+    make(&other);
+    open_one(&other, 0, 0);
+    put(&other, 0, "old topic");
+    put(&other, 1, "old topic");
+    pst_objects_flush(other.objects, NULL, 0);
+    settle(&other);
+    put(f, 0, "new topic");
+    put(f, 1, "new topic");
+    pst_objects_flush(f->objects, NULL, 0);
+    settle(f);
+    assert_int_equal(f->sought, 1);
+    /* The adopted position is not committed before the log is known again. */
+    pst_tp tp[4];
+    assert_int_equal(pst_objects_precommit(f->objects, tp, 4), 0);
+    assert_int_equal(give(f, 1, "new topic", &err), PST_E_CHAIN);
     pst_objects_free(other.objects);
 }
 
@@ -509,7 +547,6 @@ static void memory_is_bounded(void **state)
     fake_break(f->store, (fake_fault){.op = NULL});
     for (int i = 0; i < 4; i++) {
         fake_clock_add(&f->clock, 11000);
-        f->committed = PST_OFFSET_NONE;
         settle(f);
     }
     put(f, offset, "after");
@@ -590,7 +627,7 @@ static void a_reset_is_committed_before_an_object(void **state)
     fixture *f = *state;
     pst_tp tp[4];
     f->committed = 50;
-    open_one(f, 50, 50);
+    open_only(f, 50, 50);
     put(f, 50, "a");
     fake_clock_add(&f->clock, 10001);
     settle(f);
@@ -598,7 +635,7 @@ static void a_reset_is_committed_before_an_object(void **state)
     assert_int_equal(pst_objects_precommit(f->objects, tp, 4), 1);
     assert_int_equal(tp[0].offset, 50);
     snprintf(f->metadata, sizeof f->metadata, "%s", tp[0].metadata);
-    pst_objects_committed(f->objects, tp, 1);
+    pst_objects_committed(f->objects, tp, 1, f->clock.mono);
     settle(f);
     assert_string_equal(body(f, 50), "head\na\n");
     /* It dies before the next commit: the next one goes on. */
@@ -620,6 +657,7 @@ int main(void)
         TEST(window_without_rows_commits_only),
         TEST(end_of_partition_is_committed),
         TEST(adoption_reads_again_from_the_others_end),
+        TEST(adoption_compares_the_log),
         TEST(adoption_takes_nothing_before_the_seek),
         TEST(last_record_is_compared),
         TEST(last_record_gone_goes_on),

@@ -95,9 +95,9 @@ static size_t op_precommit(pst_sink *sink, pst_tp *out, size_t max)
     return pst_objects_precommit(of(sink), out, max);
 }
 
-static void op_committed(pst_sink *sink, const pst_tp *tps, size_t n)
+static void op_committed(pst_sink *sink, const pst_tp *tps, size_t n, int64_t asked_ms)
 {
-    pst_objects_committed(of(sink), tps, n);
+    pst_objects_committed(of(sink), tps, n, asked_ms);
 }
 
 static void op_close(pst_sink *sink, const pst_tp *tps, size_t n)
@@ -131,23 +131,11 @@ static void rival(run_world *world, int32_t partition, const run_record *given, 
                   int64_t next, pst_last last)
 {
     fixture *f = world->self;
-    char key[128], text[256] = "head\n";
-    size_t len = strlen(text);
-    pst_store_meta meta = {.n = 0};
-    for (size_t i = 0; i < n; i++)
-        len += (size_t)snprintf(text + len, sizeof text - len, "%s", given[i].row);
+    char key[128], text[256];
+    size_t len = run_rival_text(world, given, n, text, sizeof text);
+    pst_store_meta meta;
+    run_rival_meta(&meta, partition, next, last);
     key_of(partition, 0, key);
-    assert_int_equal(pst_store_meta_add(&meta, "penstock-next", "%lld", (long long)next),
-                     PST_OK);
-    assert_int_equal(pst_store_meta_add(&meta, "penstock-last", "%lld:%lld:%08x",
-                                        (long long)last.offset,
-                                        (long long)last.timestamp_ms, last.crc32c),
-                     PST_OK);
-    assert_int_equal(pst_store_meta_add(&meta, "penstock-topic", "u"), PST_OK);
-    assert_int_equal(pst_store_meta_add(&meta, "penstock-partition", "%d", partition),
-                     PST_OK);
-    assert_int_equal(pst_store_meta_add(&meta, "penstock-group", "connect-a"), PST_OK);
-    assert_int_equal(pst_store_meta_add(&meta, "penstock-cluster", "c"), PST_OK);
     pst_store_put put = {.key = key, .bytes = {text, len}, .meta = &meta};
     pthread_mutex_lock(&f->store->lock);
     bool there;
