@@ -30,6 +30,16 @@ void pst_fault_once(long n)
     atomic_store(&fault_left, n);
 }
 
+long pst_fault_pause(void)
+{
+    return atomic_exchange(&fault_left, -1);
+}
+
+void pst_fault_resume(long paused)
+{
+    atomic_store(&fault_left, paused);
+}
+
 long pst_fault_hits(void)
 {
     return atomic_load(&fault_hits);

@@ -22,6 +22,9 @@
 void pst_fault_set(long n);
 /* The same, but those after it succeed again. */
 void pst_fault_once(long n);
+/* No failures until pst_fault_resume() gets what this answers. */
+long pst_fault_pause(void);
+void pst_fault_resume(long paused);
 /* How many allocations have failed since pst_fault_set(). */
 long pst_fault_hits(void);
 /* Blocks that are allocated and not freed. */
