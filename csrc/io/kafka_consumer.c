@@ -631,10 +631,14 @@ pst_rc pst_consumer_cluster(pst_consumer *consumer, char **id, int timeout_ms,
     char *found = rd_kafka_clusterid(consumer->rk, timeout_ms);
     if (!found) {
         char why[PST_KAFKA_ERROR_TEXT];
+        char *servers = conf_text(rd_kafka_conf(consumer->rk), "bootstrap.servers");
         pst_kafka_link_last_error(&consumer->link, why, sizeof why);
-        return pst_fail_retriable(err, PST_E_TIMEOUT,
-                                  "no Kafka broker answers; check bootstrap.servers%s%s",
-                                  *why ? ": " : "", why);
+        (void)pst_fail_retriable(
+            err, PST_E_TIMEOUT,
+            "no Kafka broker answers; check bootstrap.servers=%.200s%s%s",
+            servers ? servers : "", *why ? ": " : "", why);
+        pst_free(servers);
+        return PST_E_TIMEOUT;
     }
     *id = pst_strdup(found);
     rd_kafka_mem_free(consumer->rk, found);
