@@ -65,7 +65,6 @@ def test_a_sink_until_the_end(
     assert summary["objects"] >= 3
     assert 0 < task["seconds"] <= summary["seconds"] < 60
     assert seen[-1] == 3000
-    assert len(seen) > 1
     report = audit(topic, bucket, client, group=group_of(topic))
     assert report.records == 3000
 
