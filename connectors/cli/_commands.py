@@ -70,6 +70,8 @@ def produce(args: argparse.Namespace) -> int:
     else:
         topics = {o["topic"] for task in summary["tasks"] for o in task["offsets"]}
         _show_produced(summary, args.topic or ", ".join(sorted(topics)))
+        if args.seed and not summary["records"] and stopped is None:
+            print("  Nothing to do: max.users of this seed were produced before.")
     return DONE if stopped is None else _jobs.signal_status(stopped)
 
 

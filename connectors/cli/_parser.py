@@ -124,7 +124,9 @@ def _add_produce(commands: Commands) -> None:
         help="pace (default 1); 0 = as fast as possible",
     )
     parser.add_argument("--output", choices=("raw", "flat"), help="what a record holds")
-    parser.add_argument("--seed", help="the same users each time")
+    parser.add_argument(
+        "--seed", help="which users; a further run with it goes on where this one ends"
+    )
     parser.add_argument("--nat", metavar="US,GB,…", help="nationalities")
     parser.add_argument("--gender", choices=("any", "male", "female"))
     parser.add_argument("--results", type=_number, metavar="N", help="users per request")

@@ -43,7 +43,9 @@ class RandomUserSource(_connectors.RandomUserSource):
     ) -> Produced:
         """Produce the users to Kafka and wait until all are acknowledged.
 
-        It is a run of its own: records that were iterated over before come again.
+        It is a run of its own: records that were iterated over before come again. With
+        `randomuser.seed` it goes on where the last run of this name and seed ended
+        (`offset.storage.topic`), and max.users counts over all of them.
         `timeout`: stop after so many seconds. Raises FatalError or RetriableError when
         a record was not delivered, with the count and the first error.
 

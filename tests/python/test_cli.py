@@ -98,6 +98,22 @@ def test_produce(
     assert api.requests[0].query["seed"] == "abc"
 
 
+def test_produce_goes_on_with_a_seed(
+    kafka: Kafka, api: RandomUserApi, topics: TopicFactory, client: KafkaClient
+) -> None:
+    topic = topics(1)
+    args = [
+        "produce", "--topic", topic, "--bootstrap-servers", kafka.bootstrap,
+        "--name", topic, "--seed", "s", "--users-per-second", "0", "--url", api.url,
+    ]  # fmt: skip
+    for users, out in ((10, "Produced 10"), (10, "Nothing to do"), (15, "Produced 5")):
+        done = run_penstock(*args, "--max-users", str(users))
+        assert done.returncode == 0, done.stderr
+        assert out in done.stdout
+    keys = [record.key for record in client.read_all(topic)]
+    assert len(keys) == len(set(keys)) == 15
+
+
 def test_produce_from_files(
     kafka: Kafka,
     api: RandomUserApi,
