@@ -121,13 +121,16 @@ static pst_rc compile_bracket(pst_pattern *p, char c, uint16_t *open, size_t *de
     if (c == '[') {
         if (*depth >= 16)
             return pst_fail(err, PST_E_CONFIG, "[ nested too deep");
-        open[(*depth)++] = (uint16_t)p->n_ops;
+        open[*depth] = (uint16_t)p->n_ops;
     } else if (*depth == 0) {
         return pst_fail(err, PST_E_CONFIG, "] without [ before it");
     } else {
         p->ops[open[--*depth]].close = (uint16_t)p->n_ops;
     }
-    return add_op(p, (pst_pattern_op){.letter = c}, err);
+    pst_rc rc = add_op(p, (pst_pattern_op){.letter = c}, err);
+    if (rc == PST_OK && c == '[')
+        ++*depth;
+    return rc;
 }
 
 static pst_rc compile(pst_pattern *p, const char *s, pst_err *err)
