@@ -83,6 +83,7 @@ struct run_world {
     pst_cancel *cancel;
     pst_task_env env;
     int restarts;
+    long hits; /* allocations that failed */
 };
 
 /* ---- the clock goes on whenever it is looked at ---- */
@@ -395,6 +396,13 @@ static pst_rc run_turns(run_world *world, pst_sink *sink, pst_err *err)
     return rc;
 }
 
+static void run_heal(run_world *world)
+{
+    (void)pst_fault_pause();
+    world->hits += pst_fault_hits();
+    pst_fault_set(-1);
+}
+
 /* The whole scenario; started anew after each failure, whose fault is then over. Only
    `code` and PST_E_NOMEM may be what a failure says. */
 static void run_to_the_end(run_world *world, pst_rc code)
@@ -416,9 +424,9 @@ static void run_to_the_end(run_world *world, pst_rc code)
         assert_int_equal(err.code, rc);
         assert_string_not_equal(err.text, "");
         world->restarts++;
-        pst_fault_set(-1);
+        run_heal(world);
     }
-    pst_fault_set(-1);
+    run_heal(world);
     for (int32_t p = 0; p < RUN_PARTS; p++)
         run_audit(world, p, world->end);
     assert_int_equal(pst_budget_used(&world->budget), 0);

@@ -216,7 +216,7 @@ static bool one_allocation(long nth, void *arg)
     else
         pst_fault_once(nth);
     run_to_the_end(&f->world, PST_E_CHAIN);
-    bool hit = f->world.restarts > 0;
+    bool hit = f->world.hits > 0;
     finish(f, PST_OK);
     return hit;
 }
