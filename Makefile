@@ -85,13 +85,17 @@ unit-tsan: ## the unit tests that use threads under TSan
 	  UNIT_SOURCES="$(wildcard $(TSAN_TESTS:%=tests/unit/test_%.c))" unit
 TSAN_TESTS := objects chain pool http s3 kafka_producer source_task
 
-# The extension modules for the tests: installed into .venv when a source is newer.
+# The extension modules for the tests: installed into .venv when a source is newer. They link
+# the core that is built already.
 PY_STAMP := $(BUILD)/py.stamp
-$(PY_STAMP): $(SOURCES) $(DAEMON_SOURCES) $(wildcard csrc/*/*.h csrc/pyext/*.c connectors/*/*.h) \
-             $(wildcard connectors/*.py connectors/*/*.py connectors/*.pyi connectors/data/*) \
-             $(wildcard airflow_provider/*.py) setup.py pyproject.toml VERSION
+$(PY_STAMP): $(BUILD)/libpenstock.a $(BUILD)/penstockd $(wildcard csrc/*/*.h csrc/pyext/*.c) \
+             $(wildcard connectors/*.py connectors/*/*.py connectors/*.pyi connectors/py.typed) \
+             $(wildcard connectors/data/* connectors/*/*.h airflow_provider/*.py) \
+             setup.py pyproject.toml VERSION
 	@mkdir -p $(@D)
-	$(PYTHON) -m pip install --quiet --no-build-isolation --no-deps --force-reinstall .
+	@echo "  PY    penstock into .venv"
+	$(Q)PST_PREBUILT=$(BUILD) $(if $(CI),PST_WERROR=1) $(PYTHON) -m pip install --quiet \
+	  --no-build-isolation --no-deps --force-reinstall .
 	@touch $@
 .PHONY: py
 py: $(PY_STAMP) ## build and install the Python package into .venv
@@ -151,7 +155,10 @@ lint-quick:
 	@clang-format --dry-run -Werror $(C_FILES)
 	@$(PYTHON) scripts/lint.py
 	@$(PYTHON) -m ruff check -q $(PY_FILES) && $(PYTHON) -m ruff format -q --check $(PY_FILES)
-	@$(PYTHON) -m mypy --no-error-summary tests/services tests/support connectors
+	@mkdir -p build/typing; ln -sfn ../../connectors build/typing/penstock; \
+	  ln -sfn ../../airflow_provider build/typing/penstock_airflow
+	@MYPYPATH=build/typing $(PYTHON) -m mypy --no-error-summary -p penstock \
+	  -p penstock_airflow -p tests.python -p tests.support -p tests.services
 	@shellcheck scripts/*.sh .ci/run
 
 # ---- docs, install ----

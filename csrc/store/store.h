@@ -1,20 +1,20 @@
 /*
  * store.h - the object store as the chain sees it, and its drivers.
  *
- * A driver is one const pst_store_driver at the end of its file: short calls that classify
- * what happened and never retry, sleep or log (the runtime does). Calls may come from
- * several threads at once. Keys are below the bucket, without a leading slash, UTF-8.
+ * A driver is one const pst_store_driver at the end of its file: short calls that
+ * classify what happened and never retry, sleep or log (the runtime does). Calls may come
+ * from several threads at once. Keys are below the bucket, without a leading slash,
+ * UTF-8.
  *
  * How an outcome is classified (the chain's rules 3 to 5 stand on it):
  *   PST_OK            it is done and durable
  *   PST_E_EXISTS      conditional create, and the key is taken (412)
  *   PST_E_NOT_FOUND   no such key (404); `bucket` in the text if it is the bucket
- *   PST_E_AUTH        401, 403: the text names the missing permission (s3:PutObject on …);
- *                     retriable: permissions can be mended while we wait
- *   otherwise         err->retriable says whether to try again; err->unknown says that the
- *                     call may have taken effect (409, 5xx, 400 RequestTimeout /
- *                     IncompleteBody / BadDigest, time-out, lost connection, 200 with an
- *                     error body): only the same key and bytes may follow.
+ *   PST_E_AUTH        401, 403: the text names the missing permission (s3:PutObject on
+ * …); retriable: permissions can be mended while we wait otherwise         err->retriable
+ * says whether to try again; err->unknown says that the call may have taken effect (409,
+ * 5xx, 400 RequestTimeout / IncompleteBody / BadDigest, time-out, lost connection, 200
+ * with an error body): only the same key and bytes may follow.
  */
 #ifndef PST_STORE_STORE_H
 #define PST_STORE_STORE_H
@@ -25,7 +25,11 @@
 #include "base/str.h"
 #include "conf/conf.h"
 
-enum { PST_STORE_KEY_MAX = 1024, PST_STORE_META_MAX = 16, PST_STORE_META_VALUE_MAX = 512 };
+enum {
+    PST_STORE_KEY_MAX = 1024,
+    PST_STORE_META_MAX = 16,
+    PST_STORE_META_VALUE_MAX = 512
+};
 
 /* Settings of all drivers: one table (store/settings.c), filled by the conf engine. */
 typedef struct pst_store_conf {
@@ -48,13 +52,15 @@ typedef struct pst_store_conf {
 enum pst_store_client { PST_STORE_CURL, PST_STORE_LIBS3 };
 
 extern const pst_conf_section pst_store_section; /* rows for pst_store_conf */
-/* What no single row can see (a missing bucket, half a pair of keys); for a spec's check. */
+/* What no single row can see (a missing bucket, half a pair of keys); for a spec's check.
+ */
 void pst_store_conf_check(const pst_store_conf *conf, const pst_props *props,
                           pst_conf_report *report);
 
-/* User metadata: names of a-z, 0-9 and hyphens without "x-amz-meta-"; values are UTF-8 without
-   control characters. S3's headers carry ASCII: other bytes, % and blanks at the ends or in a
-   row are sent as %XX and come back as they were. S3 takes 2 KiB of them in all. */
+/* User metadata: names of a-z, 0-9 and hyphens without "x-amz-meta-"; values are UTF-8
+   without control characters. S3's headers carry ASCII: other bytes, % and blanks at the
+   ends or in a row are sent as %XX and come back as they were. S3 takes 2 KiB of them in
+   all. */
 typedef struct pst_store_pair {
     char name[64];
     char value[PST_STORE_META_VALUE_MAX];
@@ -65,7 +71,8 @@ typedef struct pst_store_meta {
     size_t n;
 } pst_store_meta;
 
-/* PST_E_LIMIT if it does not fit, PST_E_INVALID for a name or value that can't be stored. */
+/* PST_E_LIMIT if it does not fit, PST_E_INVALID for a name or value that can't be stored.
+ */
 pst_rc pst_store_meta_add(pst_store_meta *meta, const char *name, const char *fmt, ...)
     PST_PRINTF(3, 4) PST_MUST;
 /* NULL if absent. */
@@ -73,11 +80,12 @@ const char *pst_store_meta_get(const pst_store_meta *meta, const char *name);
 
 typedef struct pst_store_put {
     const char *key;
-    const char *link; /* a chain object's link key (<topics.dir>/_penstock/<topic>/<P>/<start>):
-                         the directory driver commits by it, others ignore it; else NULL */
+    const char
+        *link; /* a chain object's link key (<topics.dir>/_penstock/<topic>/<P>/<start>):
+                  the directory driver commits by it, others ignore it; else NULL */
     const pst_chunks *chunks; /* the bytes, or NULL: */
     pst_sv bytes;
-    uint32_t crc32c; /* of the bytes; sent as x-amz-checksum-crc32c */
+    uint32_t crc32c;              /* of the bytes; sent as x-amz-checksum-crc32c */
     const char *content_type;     /* NULL = application/octet-stream */
     const char *content_encoding; /* NULL = none */
     const pst_store_meta *meta;   /* NULL = none */
@@ -134,14 +142,15 @@ pst_rc pst_store_open(pst_store **out, const pst_store_conf *conf, const pst_clo
                       pst_cancel *cancel, pst_log *log, pst_err *err) PST_MUST;
 void pst_store_close(pst_store *store); /* NULL is fine */
 
-/* What the store can do, by trying: PUT twice on the fixed key <topics.dir>/_penstock/probe
-   (never deleted), LIST, HEAD. */
+/* What the store can do, by trying: PUT twice on the fixed key
+   <topics.dir>/_penstock/probe (never deleted), LIST, HEAD. */
 typedef struct pst_store_abilities {
     bool conditional_create;
 } pst_store_abilities;
 pst_rc pst_store_probe(pst_store *store, const char *topics_dir, pst_store_abilities *out,
                        pst_err *err) PST_MUST;
-/* How many requests have gone out: "PUT", "HEAD", "GET", "LIST", "DELETE"; 0 for a directory. */
+/* How many requests have gone out: "PUT", "HEAD", "GET", "LIST", "DELETE"; 0 for a
+ * directory. */
 uint64_t pst_store_requests(const pst_store *store, const char *method);
 
 #endif
