@@ -19,16 +19,19 @@
 
 enum { TEXT_BYTES = 512, CHANGES_BYTES = 400 };
 
+/* Not by json_dumps(): when that can't grow its buffer it may leave a part out and go on,
+   and what is written here is stored. */
 static pst_rc append_json(pst_buf *out, json_t *json, pst_err *err)
 {
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    size_t size = json ? json_dumpb(json, NULL, 0, JSON_COMPACT) : 0;
+    pst_rc rc = size ? pst_buf_reserve(out, size) : PST_E_NOMEM;
+    if (rc == PST_OK) {
+        if (json_dumpb(json, out->data + out->len, size, JSON_COMPACT) == size)
+            out->len += size;
+        else
+            rc = PST_E_NOMEM;
+    }
     json_decref(json);
-    if (!text)
-        return pst_fail_nomem(err, "a source offset");
-    pst_rc rc = pst_buf_adds(out, text);
-    json_free_t release = NULL;
-    json_get_alloc_funcs(NULL, &release);
-    release(text);
     if (rc == PST_E_NOMEM)
         return pst_fail_nomem(err, "a source offset");
     return rc == PST_OK ? PST_OK : pst_fail(err, rc, "a source offset is too long");

@@ -103,6 +103,50 @@ static void test_start(void **state)
     assert_in_range(n, 1, TRIES - 1);
 }
 
+/* A source offset is written whole or not at all: a part of one would be stored. */
+static pst_rc write_position(pst_buf *out, pst_err *err)
+{
+    static char *nats[] = {(char *)(uintptr_t) "US", (char *)(uintptr_t) "GB"};
+    pst_randomuser_settings settings = {.url = (char *)(uintptr_t) "http://x/?k=v",
+                                        .seed = (char *)(uintptr_t) "a rather long seed",
+                                        .nat = {nats, 2}};
+    pst_randomuser_position position = {.page = 3, .index = 1, .produced = 11};
+    pst_buf_clear(out);
+    pst_rc rc = pst_randomuser_partition(&settings, out, err);
+    return rc == PST_OK ? pst_randomuser_position_write(&settings, &position, out, err)
+                        : rc;
+}
+
+static void test_position_is_whole(void **state)
+{
+    pst_buf whole, part;
+    pst_err err = PST_ERR_INIT;
+    long n = 0, hits = 1;
+    (void)state;
+    pst_buf_init(&whole, 10000);
+    assert_int_equal(write_position(&whole, &err), PST_OK);
+    for (; hits && n < TRIES; n++) {
+        long before = pst_fault_live();
+        pst_buf_init(&part, 10000);
+        pst_err_clear(&err);
+        pst_fault_once(n);
+        pst_rc rc = write_position(&part, &err);
+        hits = pst_fault_hits();
+        pst_fault_set(-1);
+        if (rc == PST_OK) {
+            assert_int_equal(part.len, whole.len);
+            assert_memory_equal(part.data, whole.data, whole.len);
+        } else {
+            assert_int_equal(rc, PST_E_NOMEM);
+        }
+        pst_buf_done(&part);
+        assert_int_equal(pst_fault_live(), before);
+    }
+    pst_buf_done(&whole);
+    assert_in_range(n, 20, TRIES - 1);
+    assert_int_equal(pst_fault_live(), 0);
+}
+
 static void test_kafka_clients(void **state)
 {
     pst_prop item = {.key = (char *)(uintptr_t) "bootstrap.servers",
@@ -231,10 +275,10 @@ static void test_position(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_page),     cmocka_unit_test(test_error_text),
-        cmocka_unit_test(test_start),    cmocka_unit_test(test_kafka_clients),
-        cmocka_unit_test(test_task),     cmocka_unit_test(test_task_with_offsets),
-        cmocka_unit_test(test_position),
+        cmocka_unit_test(test_position_is_whole), cmocka_unit_test(test_page),
+        cmocka_unit_test(test_error_text),        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_kafka_clients),     cmocka_unit_test(test_task),
+        cmocka_unit_test(test_task_with_offsets), cmocka_unit_test(test_position),
     };
     json_set_alloc_funcs(pst_malloc, pst_free);
     return cmocka_run_group_tests(tests, NULL, NULL);
