@@ -30,7 +30,8 @@ typedef struct fake_fault {
     int times;      /* then fail so many */
     pst_rc code;
     bool retriable, applied;
-    int status; /* the error's HTTP status */
+    int status;     /* the error's HTTP status */
+    const char *on; /* only keys that contain it; NULL = all */
 } fake_fault;
 
 typedef struct fake_store {
@@ -63,10 +64,11 @@ static int fake_at(const fake_store *s, const char *key, bool *found)
     return low;
 }
 
-static bool fake_faulty(fake_store *s, const char *op, bool applied)
+static bool fake_faulty(fake_store *s, const char *op, bool applied, const char *key)
 {
     fake_fault *f = &s->fault;
-    if (!f->op || strcmp(f->op, op) != 0 || f->times == 0 || f->applied != applied)
+    if (!f->op || strcmp(f->op, op) != 0 || f->times == 0 || f->applied != applied ||
+        (f->on && !strstr(key, f->on)))
         return false;
     if (f->skip > 0) {
         f->skip--;
@@ -131,7 +133,7 @@ static pst_rc fake_put(pst_store *store, const pst_store_put *put, pst_err *err)
     s->last_dated_ms = put->dated_ms;
     bool found;
     int at = fake_at(s, put->key, &found);
-    if (fake_faulty(s, "put", false)) {
+    if (fake_faulty(s, "put", false, put->key)) {
         rc = fake_fail(s, err);
     } else if (found && put->create_only && !s->unconditional) {
         rc = pst_fail(err, PST_E_EXISTS, "exists");
@@ -141,7 +143,7 @@ static pst_rc fake_put(pst_store *store, const pst_store_put *put, pst_err *err)
         }
     } else {
         fake_insert(s, put);
-        if (fake_faulty(s, "put", true))
+        if (fake_faulty(s, "put", true, put->key))
             rc = fake_fail(s, err);
     }
     pthread_mutex_unlock(&s->lock);
@@ -158,7 +160,7 @@ static pst_rc fake_head(pst_store *store, const char *key, const char *link,
     s->heads++;
     bool found;
     int at = fake_at(s, key, &found);
-    if (fake_faulty(s, "head", false))
+    if (fake_faulty(s, "head", false, key))
         rc = fake_fail(s, err);
     else if (!found)
         rc = pst_fail(err, PST_E_NOT_FOUND, "no %s", key);
@@ -177,7 +179,7 @@ static pst_rc fake_get(pst_store *store, const char *key, pst_buf *body, pst_err
     s->gets++;
     bool found;
     int at = fake_at(s, key, &found);
-    if (fake_faulty(s, "get", false))
+    if (fake_faulty(s, "get", false, key))
         rc = fake_fail(s, err);
     else if (!found)
         rc = pst_fail(err, PST_E_NOT_FOUND, "no %s", key);
@@ -195,7 +197,7 @@ static pst_rc fake_list(pst_store *store, const pst_store_list *list, pst_store_
     size_t given = 0;
     pthread_mutex_lock(&s->lock);
     s->lists++;
-    if (fake_faulty(s, "list", false))
+    if (fake_faulty(s, "list", false, list->prefix))
         rc = fake_fail(s, err);
     for (size_t i = 0; rc == PST_OK && i < s->n; i++) {
         const char *key = s->objects[i].key;

@@ -148,10 +148,10 @@ static void rule_1_loser_takes_the_winners_root(void **state)
     pst_resume resume;
     pst_chain other;
     assert_int_equal(recover(f, &other, facts_of(-1, "", 5, 100), &resume, &err), PST_OK);
-    /* The first GETs find nothing yet: the other's root and count come between. */
+    /* The other's root comes between our look for one and our PUT. */
     fake_break(f->store,
                (fake_fault){
-                   .op = "get", .times = 1, .code = PST_E_NOT_FOUND, .retriable = false});
+                   .op = "get", .times = 2, .code = PST_E_NOT_FOUND, .on = "/root.json"});
     assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 50, 100), &resume, &err),
                      PST_E_CHAIN); /* 45 offsets expired: told, not skipped */
     assert_int_equal(f->chain.start, 5);

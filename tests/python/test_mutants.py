@@ -1,0 +1,174 @@
+"""Each safety rule of the chain has a unit test that fails without it.
+
+The chain's sources are copied, one rule is taken out of the copy, and the unit tests of the
+chain and of the object sink are built and run with it: one of them must fail. The same
+build without a change must pass, or the test would prove nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROGRAMS = ("test_chain", "test_objects")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A rule, the file of csrc/runtime it is in, and how it is taken out."""
+
+    rule: str
+    file: str
+    before: str
+    after: str
+
+
+MUTANTS = [
+    Mutant(
+        "1: the winner's root is used",
+        "chain_root.c",
+        "    } else if (rc == PST_E_EXISTS) {",
+        "    } else if (rc == PST_E_EXISTS && (*out = json_incref(fresh))) {\n"
+        "        rc = PST_OK;\n    } else if (rc == PST_E_EXISTS) {",
+    ),
+    Mutant(
+        "1: a later partition starts at 0",
+        "chain_root.c",
+        "if (chain->partition >= first_partitions_n)",
+        "if (first_partitions_n < 0)",
+    ),
+    Mutant(
+        "1: the cluster is the root's",
+        "chain_root.c",
+        'if (!pst_sv_is(pst_sv_of(text_of(json, "cluster")), chain->conf->cluster))',
+        "if (!json)",
+    ),
+    Mutant(
+        "2: the key is the chain's position",
+        "chain_append.c",
+        "rc = pst_chain_key(chain, chain->pos, window->next, key, err);",
+        "rc = pst_chain_key(chain, window->last.offset, window->next, key, err);",
+    ),
+    Mutant(
+        "3: created conditionally",
+        "chain_append.c",
+        ".create_only = conf->conditional,",
+        ".create_only = false,",
+    ),
+    Mutant(
+        "4: only mine is adopted",
+        "chain_recover.c",
+        "rc = check_owner(chain, key, &info, err);",
+        "rc = PST_OK;",
+    ),
+    Mutant(
+        "5: an unknown outcome moves nothing",
+        "chain_append.c",
+        "    if (rc == PST_OK) {\n        move_to(chain, window->next, window->last);",
+        "    if (rc == PST_OK || put_err.unknown) {\n"
+        "        rc = PST_OK;\n        move_to(chain, window->next + 1, window->last);",
+    ),
+    Mutant(
+        "6: the position is kept in the commit",
+        "chain_key.c",
+        'layout=%s", (long long)chain->pos,',
+        'layout=%s", (long long)last->offset + 1,',
+    ),
+    Mutant(
+        "7: a rewound group stops",
+        "chain_recover.c",
+        "if (committed != PST_OFFSET_NONE && !ours && committed < chain->pos)",
+        "if (false)",
+    ),
+    Mutant(
+        "7: objects after the commit count",
+        "chain_recover.c",
+        "    chain->pos = object.next;\n",
+        "",
+    ),
+    Mutant(
+        "8: the end lies within the log",
+        "chain_recover.c",
+        "if (known <= facts->high)",
+        "if (known <= facts->high || known)",
+    ),
+    Mutant(
+        "8: the last record is compared",
+        "objects.c",
+        "        pst_chain_fingerprint(msg) == check.crc32c)",
+        "        (pst_chain_fingerprint(msg) == check.crc32c || true))",
+    ),
+    Mutant(
+        "9: the sleeper asks",
+        "chain_append.c",
+        "if (!host || slept <= chain->conf->session_timeout_ms)",
+        "if (!host || slept)",
+    ),
+    Mutant(
+        "9: an answer is as old as its question",
+        "chain_append.c",
+        "pst_chain_confirm(chain, now);",
+        "pst_chain_confirm(chain, pst_mono_ms(chain->conf->clock));",
+    ),
+]
+
+
+def build_and_run(folder: Path, program: str) -> bool:
+    """Build one unit test from the copy and run it. True if it passes."""
+    sources = [
+        *sorted(folder.glob("csrc/base/*.c")),
+        *sorted(folder.glob("csrc/runtime/chain*.c")),
+        *sorted(folder.glob("csrc/runtime/objects*.c")),
+        folder / "csrc/runtime/pool.c",
+        folder / "tests/unit" / f"{program}.c",
+    ]
+    output = folder / program
+    built = subprocess.run(
+        ["cc", "-std=c11", "-O0", "-w", "-D_GNU_SOURCE", f"-I{folder}/csrc",
+         f"-I{folder}", f"-I{folder}/tests/unit", *map(str, sources),
+         str(folder / "store_meta.c"), "-ljansson", "-lcmocka", "-lm", "-pthread",
+         "-o", str(output)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr[-3000:]
+    try:
+        ran = subprocess.run([output], capture_output=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return ran.returncode == 0
+
+
+def copy_sources(folder: Path) -> None:
+    """The chain, the object sink, their tests; and of the store only its metadata."""
+    for part in ("csrc/base", "csrc/runtime", "csrc/io", "csrc/store", "csrc/conf",
+                 "csrc/record", "tests/unit"):  # fmt: skip
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("*.o"))
+    text = (ROOT / "csrc/store/store.c").read_text()
+    start = text.index("/* ---- metadata ---- */")
+    end = text.index("/* ---- ", start + 10)
+    (folder / "store_meta.c").write_text(
+        '#include "base/mem.h"\n#include "store/store.h"\n#include <stdio.h>\n'
+        + text[start:end]
+    )
+
+
+@pytest.mark.slow
+def test_the_rules_as_they_are_pass(tmp_path: Path) -> None:
+    copy_sources(tmp_path)
+    assert all(build_and_run(tmp_path, program) for program in PROGRAMS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.rule)
+def test_a_rule_dropped_fails_a_test(mutant: Mutant, tmp_path: Path) -> None:
+    copy_sources(tmp_path)
+    path = tmp_path / "csrc/runtime" / mutant.file
+    text = path.read_text()
+    assert text.count(mutant.before) == 1, f"{mutant.file} has changed: mend the mutant"
+    path.write_text(text.replace(mutant.before, mutant.after))
+    assert not all(build_and_run(tmp_path, program) for program in PROGRAMS)
