@@ -37,7 +37,7 @@ LIBS = $(PKG_LIBS) -lm -ldl
 
 .PHONY: all
 all: setup-build ## build build/penstockd
-	@$(MAKE) --no-print-directory daemon
+	@$(MAKE) -j2 --no-print-directory daemon
 
 .PHONY: setup-build setup-test
 setup-build:
@@ -78,10 +78,10 @@ unit: $(UNIT_TESTS) ## build and run the C unit tests
 .PHONY: unit-asan unit-tsan unit-valgrind
 unit-asan: ## the unit tests under ASan, LSan and UBSan
 	@ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
-	  $(MAKE) --no-print-directory BUILD=build/asan OPTIMISE="-O1 -g" \
+	  $(MAKE) -j2 --no-print-directory BUILD=build/asan OPTIMISE="-O1 -g" \
 	  SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" unit
 unit-tsan: ## the unit tests that use threads under TSan
-	@$(MAKE) --no-print-directory BUILD=build/tsan OPTIMISE="-O1 -g" SANITIZE="-fsanitize=thread" \
+	@$(MAKE) -j2 --no-print-directory BUILD=build/tsan OPTIMISE="-O1 -g" SANITIZE="-fsanitize=thread" \
 	  UNIT_SOURCES="$(wildcard $(TSAN_TESTS:%=tests/unit/test_%.c))" unit
 TSAN_TESTS := objects chain pool http s3 kafka_producer source_task
 
@@ -102,8 +102,9 @@ py: $(PY_STAMP) ## build and install the Python package into .venv
 
 .PHONY: test
 test: setup-test ## everything: set-up, build, lint, unit tests, sanitizers, pytest
-	@$(MAKE) --no-print-directory CI=1 daemon lint-quick unit unit-asan unit-tsan conformance
-	@$(MAKE) --no-print-directory CI=1 py
+	@$(MAKE) -j2 --no-print-directory CI=1 daemon $(UNIT_TESTS) $(BUILD)/conformance
+	@$(MAKE) --no-print-directory CI=1 lint-quick docs-check unit conformance
+	@$(MAKE) --no-print-directory CI=1 unit-asan unit-tsan py
 	@$(PYTHON) -m pytest $(PYTEST)
 
 .PHONY: demo
@@ -166,6 +167,11 @@ lint-quick:
 docs: daemon ## regenerate docs/CONFIGURATION.md from the settings tables
 	@mkdir -p docs
 	$(BUILD)/penstockd --settings-markdown > docs/CONFIGURATION.md
+
+.PHONY: docs-check
+docs-check: daemon
+	@$(BUILD)/penstockd --settings-markdown | cmp - docs/CONFIGURATION.md || \
+	  { echo "docs/CONFIGURATION.md is not current: make docs"; exit 1; }
 
 .PHONY: install
 install: daemon ## install penstockd below PREFIX (default /usr/local)

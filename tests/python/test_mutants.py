@@ -1,6 +1,6 @@
 """Each safety rule of the chain has a unit test that fails without it.
 
-The chain's sources are copied, one rule is taken out of the copy, and the unit tests of the
+The sources are copied, one rule is taken out of the copy, and the unit tests of the
 chain and of the object sink are built and run with it: one of them must fail. The same
 build without a change must pass, or the test would prove nothing.
 """
