@@ -81,8 +81,11 @@ static int markdown(const pst_daemon_options *options)
                                    "`make docs`; do not edit.\n\n");
     if (rc == PST_OK)
         rc = pst_conf_markdown(&pst_worker_spec, &out);
-    for (size_t i = 0; rc == PST_OK && i < pst_connectors_n; i++)
-        rc = pst_conf_markdown(pst_connectors[i]->spec, &out);
+    for (size_t i = 0; rc == PST_OK && i < pst_connectors_n; i++) {
+        rc = pst_buf_addc(&out, '\n');
+        if (rc == PST_OK)
+            rc = pst_conf_markdown(pst_connectors[i]->spec, &out);
+    }
     return print_buf(&out, rc, stdout);
 }
 
