@@ -348,12 +348,23 @@ void pst_consumer_close(pst_consumer *consumer)
     rd_kafka_consumer_close(consumer->rk);
 }
 
+/* What was fetched and never taken holds its partition, and the partition the queue:
+   librdkafka before 2.4 then waits for both for ever when it is destroyed. */
+static void drain(pst_consumer *consumer)
+{
+    rd_kafka_message_t *message;
+    while (consumer->records &&
+           (message = rd_kafka_consume_queue(consumer->records, 0)) != NULL)
+        rd_kafka_message_destroy(message);
+}
+
 void pst_consumer_free(pst_consumer *consumer)
 {
     if (!consumer)
         return;
     pst_consumer_close(consumer);
     release_batch(consumer);
+    drain(consumer);
     if (consumer->rk) {
         if (consumer->records)
             rd_kafka_queue_destroy(consumer->records);
