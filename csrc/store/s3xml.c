@@ -223,7 +223,8 @@ static event read_close(parser *p)
 {
     advance(p, 2);
     pst_sv name = read_name(p);
-    if (!p->depth || !pst_sv_eq(name, p->names[p->depth - 1]) || !skip_attributes(p))
+    if (!p->depth || !pst_sv_eq(name, p->names[p->depth - 1]) || !skip_attributes(p) ||
+        p->self_closing) /* </a/> would close twice */
         return BROKEN;
     p->depth--;
     p->name = without_prefix(name);

@@ -228,6 +228,30 @@ static void test_ceilings(void **state)
         PST_OK);
 }
 
+/* "</a/>" closed an element twice: behind the root's, the next tag was looked up before
+   the start of the open elements' names. */
+static void test_closing_tag_that_closes_itself(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "<Error></Error/></", "<Error></Error/><a><b><c>",
+        "<Error><Code>x</Code/></Error>",
+        "<ListBucketResult></ListBucketResult/></ListBucketResult>"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        pst_sv xml = pst_sv_of(texts[i]);
+        pst_s3xml_page page;
+        pst_s3xml_error e;
+        pst_err err = PST_ERR_INIT;
+        seen all = {0};
+        pst_s3xml_page_init(&page);
+        assert_int_equal(pst_s3xml_list_of(xml, &page, collect, &all, &err),
+                         PST_E_INVALID);
+        (void)pst_s3xml_error_of(xml, &e);
+        assert_string_equal(e.code, "");
+        pst_s3xml_page_done(&page);
+    }
+}
+
 /* Every prefix and every single-byte change of a good page: no crash, nothing read
  * beyond. */
 static void test_mutations(void **state)
@@ -277,9 +301,13 @@ static void test_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_errors),   cmocka_unit_test(test_long_error_texts_are_cut),
-        cmocka_unit_test(test_listing),  cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_ceilings), cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_closing_tag_that_closes_itself),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_long_error_texts_are_cut),
+        cmocka_unit_test(test_listing),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_ceilings),
+        cmocka_unit_test(test_mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
