@@ -15,7 +15,9 @@ static void check_record(const pst_randomuser_page *page, size_t i)
     pst_sv value = pst_randomuser_page_value(page, i);
     json_error_t why;
     json_t *json = json_loadb(value.p, value.n, JSON_ALLOW_NUL, &why);
-    FUZZ_CHECK(json_is_object(json));
+    /* jansson takes no number beyond its own; what becomes of it is the reader's. */
+    FUZZ_CHECK(json_is_object(json) ||
+               json_error_code(&why) == json_error_numeric_overflow);
     json_decref(json);
     (void)pst_randomuser_page_key(page, i);
 }
