@@ -18,9 +18,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     BATCH_MAX = 1000,
+    DESTROY_S = 10,
     WAKE_INTERVAL_MS = 4,
     LOW_QUEUE = 8 * BATCH_MAX,
 };
@@ -358,6 +360,38 @@ static void drain(pst_consumer *consumer)
         rd_kafka_message_destroy(message);
 }
 
+static void *destroy_client(void *rk)
+{
+    rd_kafka_destroy(rk);
+    return NULL;
+}
+
+/* rd_kafka_destroy() has no time-out, and has been seen to wait for ever: a task that has
+   ended must not be kept by it. False: it still runs, and so may the client's threads. */
+static bool destroy_in_time(rd_kafka_t *rk)
+{
+    pthread_t thread;
+    struct timespec until;
+    if (pthread_create(&thread, NULL, destroy_client, rk))
+        return false;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += DESTROY_S;
+    if (pthread_timedjoin_np(thread, NULL, &until) == 0)
+        return true;
+    pthread_detach(thread);
+    return false;
+}
+
+/* Left to librdkafka's threads, which may look at it; they get no log any more. */
+static void abandon(pst_consumer *consumer)
+{
+    pst_kafka_link_log(&consumer->link, 4, "DESTROY",
+                       "librdkafka does not end; its memory is left behind");
+    pthread_mutex_lock(&consumer->link.lock);
+    consumer->link.log = NULL;
+    pthread_mutex_unlock(&consumer->link.lock);
+}
+
 void pst_consumer_free(pst_consumer *consumer)
 {
     if (!consumer)
@@ -365,10 +399,11 @@ void pst_consumer_free(pst_consumer *consumer)
     pst_consumer_close(consumer);
     release_batch(consumer);
     drain(consumer);
-    if (consumer->rk) {
-        if (consumer->records)
-            rd_kafka_queue_destroy(consumer->records);
-        rd_kafka_destroy(consumer->rk);
+    if (consumer->records)
+        rd_kafka_queue_destroy(consumer->records);
+    if (consumer->rk && !destroy_in_time(consumer->rk)) {
+        abandon(consumer);
+        return;
     }
     if (consumer->password)
         pst_wipe(consumer->password, strlen(consumer->password));
