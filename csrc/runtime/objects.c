@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum { POOL_THREADS = 4, ROW_MAX_SHARE = 4, CLOCK_SLACK_MS = 200 };
 
@@ -50,7 +51,12 @@ pst_rc pst_objects_new(pst_objects **out, const pst_objects_options *options,
     objects->retry_backoff_ms = options->retry_backoff_ms;
     objects->seed = (uint64_t)pst_wall_ms(options->env->clock) ^ (uintptr_t)objects;
     pthread_mutex_init(&objects->done_lock, NULL);
-    pthread_cond_init(&objects->done_more, NULL);
+    /* Monotonic: a wall clock set back must not lengthen a wait. */
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&objects->done_more, &attr);
+    pthread_condattr_destroy(&attr);
     pthread_mutex_init(&objects->stats_lock, NULL);
     pst_buf_init(&objects->row, (size_t)options->env->budget->limit / ROW_MAX_SHARE);
     pst_rc rc = PST_OK;

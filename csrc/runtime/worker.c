@@ -199,7 +199,11 @@ pst_rc pst_worker_new(pst_worker **out, const pst_worker_options *options,
     if (!worker->options.clock)
         worker->options.clock = pst_clock_system();
     pthread_mutex_init(&worker->lock, NULL);
-    pthread_cond_init(&worker->ended, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&worker->ended, &attr);
+    pthread_condattr_destroy(&attr);
     worker->cancel = pst_cancel_new();
     worker->abort = pst_cancel_new();
     worker->connectors = pst_calloc(options->n_connectors, sizeof *worker->connectors);
@@ -411,7 +415,7 @@ void pst_worker_abort(pst_worker *worker)
 bool pst_worker_wait(pst_worker *worker, int64_t ms)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += (long)(ms % 1000) * 1000000;
     until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
