@@ -374,9 +374,9 @@ static bool destroy_in_time(rd_kafka_t *rk)
     struct timespec until;
     if (pthread_create(&thread, NULL, destroy_client, rk))
         return false;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += DESTROY_S;
-    if (pthread_timedjoin_np(thread, NULL, &until) == 0)
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
         return true;
     pthread_detach(thread);
     return false;
