@@ -399,6 +399,8 @@ static bool quick_cell(const pst_writer *w, size_t i, const pst_cell *cell, pst_
     }
     if (type == PST_T_DECIMAL) {
         n = cell->as.s.n;
+        if (n > QUICK_CELL)
+            return false;
         memcpy(to, cell->as.s.p, n);
     } else if ((type == PST_T_DATE && w->date) ||
                (type == PST_T_TIMESTAMP && w->timestamp) ||

@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 
-enum { PST_DECIMAL_TEXT_MAX = 48 };
+enum { PST_DECIMAL_TEXT_MAX = 48, PST_DECIMAL_DIGITS = 38 };
 
 /* Reads what BigDecimal's constructor takes; false when it is no number or has more than
    `precision` digits after rounding to `scale`. Writes at most PST_DECIMAL_TEXT_MAX. */

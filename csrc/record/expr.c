@@ -5,6 +5,7 @@
 #include "record/expr.h"
 
 #include "base/mem.h"
+#include "record/decimal.h"
 #include "record/func.h"
 #include "record/lex.h"
 
@@ -84,6 +85,24 @@ static pst_value_type literal_type(const pst_expr *e)
     return type;
 }
 
+/* As a column's value: no zeros in front, no more digits than the type holds. */
+static pst_rc bind_decimal(binder *b, const pst_expr *e, pst_code *code)
+{
+    char text[PST_DECIMAL_TEXT_MAX];
+    size_t n = 0;
+    const pst_value_type *type = &code->type;
+    if (type->scale > PST_DECIMAL_DIGITS ||
+        !pst_decimal_of((pst_sv){e->text, e->text_n}, PST_DECIMAL_DIGITS, type->scale,
+                        text, &n))
+        return pst_lex_fail_at(b->err, e->pos, "a DECIMAL has at most %d digits",
+                               PST_DECIMAL_DIGITS);
+    code->text = pst_strndup(text, n);
+    if (!code->text)
+        return pst_fail_nomem(b->err, "the select list");
+    code->literal = (pst_cell){.null = false, .as.s = {code->text, n}};
+    return PST_OK;
+}
+
 static pst_rc bind_literal(binder *b, const pst_expr *e, pst_code **out)
 {
     pst_rc rc = new_code(b, CODE_LITERAL, 0, out);
@@ -96,11 +115,13 @@ static pst_rc bind_literal(binder *b, const pst_expr *e, pst_code **out)
     if (!e->text)
         return PST_OK;
     code->type = literal_type(e);
+    if (code->type.type == PST_T_DECIMAL)
+        return bind_decimal(b, e, code);
     code->text = pst_strndup(e->text, e->text_n);
     if (!code->text)
         return pst_fail_nomem(b->err, "the select list");
     pst_cell text = {.null = false, .as.s = {code->text, e->text_n}};
-    if (code->type.type == PST_T_STRING || code->type.type == PST_T_DECIMAL) {
+    if (code->type.type == PST_T_STRING) {
         code->literal = text;
         return PST_OK;
     }

@@ -58,6 +58,8 @@ static bool read_number(scan *s, const pst_pattern_op *op, int64_t *out)
     size_t digits = count_digits(s, max + op->reserve);
     if (op->reserve && digits > op->reserve) {
         size_t own = digits - op->reserve;
+        if (own < min && digits < min)
+            return false;
         digits = own < min ? min : own > max ? max : own;
     }
     if (digits < min || digits > 18)

@@ -170,6 +170,26 @@ static void a_full_buffer_keeps_what_it_had(void **state)
     pipe_close(&p);
 }
 
+/* The writer measures a DECIMAL's text itself. */
+static void a_long_decimal_fits(void **state)
+{
+    (void)state;
+    char digits[301];
+    const pst_column column = {"d", PST_T_DECIMAL, 38, 0};
+    struct pipe p;
+    pst_err err = PST_ERR_INIT;
+    memset(digits, '7', 300);
+    digits[300] = '\0';
+    assert_int_equal(pipe_open(&p, OPTIONS("value.schema=d DECIMAL(38,0)"), &err),
+                     PST_OK);
+    pst_cell cell = {.as.s = {digits, 300}};
+    pst_row row = {&column, &cell, 1};
+    assert_int_equal(pst_format_csv.row(p.writer, &row, &p.out, &err), PST_OK);
+    assert_int_equal(p.out.len, 301);
+    assert_memory_equal(p.out.data, digits, 300);
+    pipe_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +201,7 @@ int main(void)
         cmocka_unit_test(headers),
         cmocka_unit_test(character_sets),
         cmocka_unit_test(a_full_buffer_keeps_what_it_had),
+        cmocka_unit_test(a_long_decimal_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
