@@ -38,6 +38,7 @@ typedef struct sink_task {
     pst_sink_host host;
     char *cluster, *group;
     const char **wanted; /* topics by name or ^pattern */
+    const char **found;  /* room for those of them that exist */
     bool *there;
     size_t n_wanted;
     bool complete; /* all wanted topics exist */
@@ -278,8 +279,9 @@ static pst_rc list_topics(sink_task *task, pst_err *err)
     const pst_conf_list *names = task->run->connector->topics(task->run->conf, &regex);
     size_t n = names->n + (regex ? 1 : 0);
     task->wanted = pst_calloc(n, sizeof *task->wanted);
+    task->found = pst_calloc(n, sizeof *task->found);
     task->there = pst_calloc(n, sizeof *task->there);
-    if (!task->wanted || !task->there)
+    if (!task->wanted || !task->found || !task->there)
         return pst_fail_nomem(err, "topics");
     for (size_t i = 0; i < names->n; i++)
         task->wanted[task->n_wanted++] = names->items[i];
@@ -296,10 +298,9 @@ static pst_rc check_topics(sink_task *task, pst_err *err)
     if (task->complete || now < task->topic_check_ms)
         return PST_OK;
     task->topic_check_ms = now + TOPIC_CHECK_MS;
-    const char *found[256];
     size_t n = 0, missing = 0;
     bool changed = false;
-    for (size_t i = 0; i < task->n_wanted && n < 256; i++) {
+    for (size_t i = 0; i < task->n_wanted; i++) {
         int32_t partitions;
         pst_err why = PST_ERR_INIT;
         bool was = task->there[i];
@@ -309,14 +310,14 @@ static pst_rc check_topics(sink_task *task, pst_err *err)
                                                      &partitions, 1000, &why) == PST_OK;
         changed |= task->there[i] != was;
         if (task->there[i])
-            found[n++] = task->wanted[i];
+            task->found[n++] = task->wanted[i];
         else
             missing++;
         if (!task->there[i])
             tell_waiting(task, "subscribing", &why);
     }
     task->complete = missing == 0;
-    return changed ? pst_consumer_subscribe(task->consumer, found, n, err) : PST_OK;
+    return changed ? pst_consumer_subscribe(task->consumer, task->found, n, err) : PST_OK;
 }
 
 static pst_rc start(sink_task *task, pst_err *err)
@@ -475,6 +476,7 @@ static void done(sink_task *task)
     pst_consumer_free(task->consumer);
     task->env->cluster = task->env->group = NULL;
     pst_free(task->wanted);
+    pst_free(task->found);
     pst_free(task->there);
     pst_free(task->tps);
     pst_free(task->cluster);

@@ -172,6 +172,21 @@ def test_several_topics(
     assert not [key for key in data_keys(bucket) if other in key]
 
 
+def test_more_topics_than_fit_a_page(
+    drain: Drain,
+    topics: TopicFactory,
+    buckets: BucketFactory,
+    client: KafkaClient,
+    minio: Minio,
+) -> None:
+    first, bucket = topics(1), buckets()
+    names = [first, *(topics(1, name=f"{first}.{i:03d}") for i in range(270))]
+    records = fill(client, names[-1], 50, 1)
+    drain(sink(first, minio.endpoint, bucket.name, topics=",".join(names)))
+    report = audit(names[-1], bucket, client, records=records, group=group_of(first))
+    assert report.records == 50
+
+
 def test_flat_keys_and_a_header(
     drain: Drain,
     topics: TopicFactory,
