@@ -41,39 +41,14 @@ static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_err *err)
     return rc;
 }
 
-static uint32_t mix(uint32_t crc, const char *text)
-{
-    const char *value = text ? text : "\xff";
-    return pst_crc32c(crc, value, strlen(value) + 1);
-}
-
 /* Told in each object's metadata: objects with another fingerprint have other columns or
    another dialect. */
 static void fingerprint(const pst_s3csv_conf *conf, char out[17])
 {
-    const char *texts[] = {
-        conf->reader.value_schema,
-        conf->reader.select,
-        conf->csv.sep,
-        conf->csv.quote,
-        conf->csv.escape,
-        conf->csv.null_value,
-        conf->csv.empty_value,
-        conf->csv.line_sep,
-        conf->csv.encoding,
-        conf->csv.date_format,
-        conf->csv.timestamp_format,
-        conf->reader.session_time_zone,
-    };
-    uint32_t low = 0, high = 0x9e3779b9;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        low = mix(low, texts[i]);
-        high = mix(high ^ low, texts[i]);
-    }
-    char flags[8];
-    snprintf(flags, sizeof flags, "%d%d%d%d%d", conf->csv.header, conf->csv.quote_all,
-             conf->csv.escape_quotes, conf->csv.dialect, conf->on_null);
-    snprintf(out, 17, "%08x%08x", mix(high, flags), mix(low, flags));
+    uint32_t rows = pst_conf_sum(0, &pst_reader_section, &conf->reader);
+    uint32_t text = pst_conf_sum(0, &pst_csv_section, &conf->csv);
+    rows = pst_crc32c(rows, &conf->on_null, sizeof conf->on_null);
+    snprintf(out, 17, "%08x%08x", rows, text);
 }
 
 /* ---- life ---- */

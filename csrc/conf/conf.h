@@ -177,6 +177,10 @@ const pst_setting *pst_conf_find(const pst_conf_spec *spec,
    sasl./ ssl.…) or because it came through ${…}. */
 bool pst_conf_is_secret(const pst_conf_spec *spec, const pst_prop *prop);
 
+/* Goes on with a CRC-32C over all values of a section's struct, defaults included: what a
+   setting is worth changes it, how it was written does not. */
+uint32_t pst_conf_sum(uint32_t crc, const pst_conf_section *section, const void *conf);
+
 /* Text of all kinds out of the table. */
 pst_rc pst_conf_help(const pst_conf_spec *spec, pst_buf *out) PST_MUST;     /* --help */
 pst_rc pst_conf_markdown(const pst_conf_spec *spec, pst_buf *out) PST_MUST; /* docs */

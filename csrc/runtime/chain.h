@@ -77,6 +77,7 @@ typedef struct pst_resume {
     int64_t read_from; /* first offset to fetch: last's, if that is to be checked */
     int64_t take_from; /* first offset whose record belongs into the next object */
     pst_last check;    /* the record to find at read_from (rule 8); offset -1 = none */
+    int64_t committed; /* the group's offset when it was asked; PST_OFFSET_NONE = none */
     int64_t lost;      /* offsets that expired unread */
     bool reset;        /* a tool has set the group's offset: ours has to replace it before
                           an object follows, or that object would look like a rewind */

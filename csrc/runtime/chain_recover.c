@@ -283,6 +283,7 @@ pst_rc pst_chain_recover(pst_chain *chain, const pst_log_facts *facts, pst_resum
     int64_t committed = facts->committed;
     if (committed != PST_OFFSET_NONE && !ours && committed < chain->pos)
         return refuse_rewind(chain, committed, err);
+    resume->committed = committed;
     resume->reset = committed != PST_OFFSET_NONE && !ours;
     resume->take_from = committed > chain->pos ? committed : chain->pos;
     rc = check_end(chain, resume->take_from, facts, err);

@@ -45,7 +45,6 @@ void pst_objects_committed(pst_objects *objects, const pst_tp *tps, size_t n,
         if (!p)
             continue;
         pst_chain_confirm(&p->chain, asked_ms);
-        p->committed_offset = tps[i].offset;
         p->commit_first = false;
         if (p->commit_offset == tps[i].offset)
             p->commit_due = false;

@@ -44,7 +44,7 @@ typedef struct pst_part {
     /* what the commit is to say */
     bool commit_due;
     bool commit_first; /* no object before the commit is there */
-    int64_t commit_offset, committed_offset;
+    int64_t commit_offset;
     char commit_metadata[PST_KAFKA_METADATA_MAX];
     /* the job under way, written by the pool */
     pst_pool_slot slot;
@@ -72,7 +72,6 @@ struct pst_objects {
     pst_part *found; /* the last one looked up: batches come by partition */
     pst_buf row;
     bool opened;
-    size_t n_in_flight; /* jobs of parts and orphans */
     pthread_mutex_t done_lock;
     pthread_cond_t done_more;
     pst_part *done;

@@ -17,7 +17,7 @@ static pst_rc part_new(pst_objects *objects, const pst_tp *tp, pst_part **out,
     p->line_end = &p->line;
     p->deadline_ms = INT64_MAX;
     p->end = INT64_MAX;
-    p->commit_offset = p->committed_offset = PST_OFFSET_NONE;
+    p->commit_offset = PST_OFFSET_NONE;
     p->last = p->check = PST_LAST_NONE;
     p->opening = true;
     pst_rc rc =
@@ -66,10 +66,8 @@ static void recover_job(void *arg)
     if (part->job_rc == PST_OK)
         part->job_rc =
             pst_chain_recover(&part->chain, &facts, &part->resume, &part->job_err);
-    if (part->job_rc == PST_OK) {
-        part->committed_offset = facts.committed;
+    if (part->job_rc == PST_OK)
         part->end = part->objects->env->until_end ? facts.high : INT64_MAX;
-    }
     pst_part_post(part);
 }
 
@@ -82,7 +80,7 @@ static void begin(pst_part *part)
     part->check = part->resume.check;
     part->last = part->chain.last;
     part->commit_first = part->resume.reset;
-    part->commit_offset = part->commit_first ? PST_OFFSET_NONE : part->committed_offset;
+    part->commit_offset = part->commit_first ? PST_OFFSET_NONE : part->resume.committed;
     if (part->read_pos > part->commit_offset)
         pst_part_note_commit(part, part->read_pos);
     part->attempts = 0;
@@ -98,7 +96,6 @@ static void begin(pst_part *part)
 static void submit_recovery(pst_part *part)
 {
     part->in_flight = true;
-    part->objects->n_in_flight++;
     pst_pool_submit(part->objects->pool, &part->slot, recover_job, part);
 }
 
@@ -212,7 +209,6 @@ pst_rc pst_part_reopen(pst_part *part, pst_err *err)
     }
     if (rc != PST_OK)
         return pst_part_back_off(part, "opening the chain", &why, err);
-    part->committed_offset = facts.committed;
     begin(part);
     return PST_OK;
 }

@@ -64,7 +64,6 @@ void pst_part_submit(pst_part *part)
         return;
     part->in_flight = true;
     part->job_start = part->chain.pos;
-    part->objects->n_in_flight++;
     pst_pool_submit(part->objects->pool, &part->slot, append_job, part);
 }
 
@@ -248,7 +247,6 @@ pst_rc pst_objects_reap(pst_objects *objects, pst_err *err)
         pst_part *p = done;
         done = p->done_next;
         p->in_flight = false;
-        objects->n_in_flight--;
         if (p->orphan)
             pst_part_free(p);
         else if (!p->opening && rc == PST_OK)
