@@ -13,14 +13,13 @@ import shutil
 import socket
 import struct
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 from tests.services import install
-from tests.services.process import Process, ServiceError, free_port
+from tests.services.process import ServiceError, free_port
+from tests.services.service import Service
 
 HOST = "127.0.0.1"
 _LOG4J = Path(__file__).resolve().parent / "log4j.properties"
@@ -89,8 +88,8 @@ def answers(port: int) -> bool:
     return bool(error == 0 and brokers >= 1)
 
 
-class Kafka:
-    """A broker. Use as a context manager, or call `start` and `close`."""
+class Kafka(Service):
+    """A broker."""
 
     def __init__(
         self,
@@ -100,31 +99,17 @@ class Kafka:
         directory: Path | None = None,
         cluster_id: str | None = None,
     ) -> None:
-        """Nothing is started yet. `properties` override the server's settings.
-
-        A `directory` that is given is kept by `close`; else a temporary one is made.
-        """
-        self._own = directory is None
-        self.directory = directory or Path(tempfile.mkdtemp(prefix="penstock-kafka-"))
-        self.directory.mkdir(parents=True, exist_ok=True)
+        """Nothing is started yet. `properties` override the server's settings."""
+        super().__init__("kafka", directory)
         self.port = port or free_port()
         self.controller_port = free_port()
         self.cluster_id = cluster_id or self._formatted_id() or new_cluster_id()
         self.properties = dict(properties or {})
-        self.start_seconds = 0.0
-        self._process: Process | None = None
 
     @property
     def bootstrap(self) -> str:
         """`host:port`, for `bootstrap.servers`."""
         return f"{HOST}:{self.port}"
-
-    @property
-    def process(self) -> Process:
-        """The running broker. Raises ServiceError before `start`."""
-        if self._process is None:
-            raise ServiceError("kafka is not started")
-        return self._process
 
     def _formatted_id(self) -> str | None:
         meta = self.directory / "data" / "meta.properties"
@@ -159,35 +144,8 @@ class Kafka:
             install.java(), *_JVM, f"-Dlog4j.configuration=file:{_LOG4J}",
             "-cp", f"{install.kafka_jars()}/*", "kafka.Kafka", str(self._write_config()),
         ]  # fmt: skip
-        self._process = Process("kafka", argv, self.directory / "kafka.log")
-        try:
-            self.start_seconds = self._process.wait_ready(
-                lambda: answers(self.port), timeout
-            )
-        except ServiceError:
-            self._process.kill()
-            raise
+        self._launch(argv, lambda: answers(self.port), timeout)
         return self
-
-    def stop(self, timeout: float = 15.0) -> None:
-        """SIGTERM, then SIGKILL after `timeout` seconds. The data stays."""
-        if self._process is not None:
-            self._process.stop(timeout)
-            self._process = None
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash. The data stays."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-
-    def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing is answered."""
-        self.process.pause()
-
-    def resume(self) -> None:
-        """SIGCONT after `pause`."""
-        self.process.resume()
 
     def restart(self, *, wipe: bool = False, new_id: bool = False) -> Kafka:
         """Stop and start on the same address; `wipe` starts from an empty log."""
@@ -220,20 +178,3 @@ class Kafka:
         if done.returncode != 0:
             raise ServiceError(f"{command} failed: {(done.stdout + done.stderr).strip()}")
         return done.stdout
-
-    def close(self) -> None:
-        """Stop the broker; its temporary folder is removed."""
-        self.stop()
-        if self._own:
-            shutil.rmtree(self.directory, ignore_errors=True)
-
-    def __enter__(self) -> Kafka:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 from tests.services import install
-from tests.services.process import Process, ServiceError, free_port
+from tests.services.process import free_port
+from tests.services.service import Service
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -34,8 +32,8 @@ def answers(endpoint: str) -> bool:
         return False
 
 
-class Minio:
-    """An S3 server. Use as a context manager, or call `start` and `close`."""
+class Minio(Service):
+    """An S3 server."""
 
     def __init__(
         self,
@@ -44,21 +42,14 @@ class Minio:
         directory: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        """Nothing is started yet. `env` adds server settings (`MINIO_…`).
-
-        A `directory` that is given is kept by `close`; else a temporary one is made.
-        """
-        self._own = directory is None
-        self.directory = directory or Path(tempfile.mkdtemp(prefix="penstock-minio-"))
-        self.directory.mkdir(parents=True, exist_ok=True)
+        """Nothing is started yet. `env` adds server settings (`MINIO_…`)."""
+        super().__init__("minio", directory)
         self.port = port or free_port()
         self.console_port = free_port()
         self.access_key = secrets.token_hex(8)
         self.secret_key = secrets.token_urlsafe(24)
         self.region = REGION
-        self.start_seconds = 0.0
         self._env = dict(env or {})
-        self._process: Process | None = None
 
     @property
     def endpoint(self) -> str:
@@ -69,13 +60,6 @@ class Minio:
     def console(self) -> str:
         """`http://host:port` of the console for browsers."""
         return f"http://{HOST}:{self.console_port}"
-
-    @property
-    def process(self) -> Process:
-        """The running server. Raises ServiceError before `start`."""
-        if self._process is None:
-            raise ServiceError("minio is not started")
-        return self._process
 
     def aws_env(self) -> dict[str, str]:
         """The variables of the standard credential chain, for a child's environment."""
@@ -108,55 +92,10 @@ class Minio:
             "--address", f"{HOST}:{self.port}",
             "--console-address", f"{HOST}:{self.console_port}",
         ]  # fmt: skip
-        log = self.directory / "minio.log"
-        self._process = Process("minio", argv, log, self._server_env())
-        try:
-            self.start_seconds = self._process.wait_ready(
-                lambda: answers(self.endpoint), timeout
-            )
-        except ServiceError:
-            self._process.kill()
-            raise
+        self._launch(argv, lambda: answers(self.endpoint), timeout, self._server_env())
         return self
-
-    def stop(self, timeout: float = 10.0) -> None:
-        """SIGTERM, then SIGKILL after `timeout` seconds. The objects stay."""
-        if self._process is not None:
-            self._process.stop(timeout)
-            self._process = None
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash. The objects stay."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-
-    def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing is answered."""
-        self.process.pause()
-
-    def resume(self) -> None:
-        """SIGCONT after `pause`."""
-        self.process.resume()
 
     def restart(self) -> Minio:
         """Stop and start on the same port, folder and credentials."""
         self.stop()
         return self.start()
-
-    def close(self) -> None:
-        """Stop the server; its temporary folder is removed."""
-        self.stop()
-        if self._own:
-            shutil.rmtree(self.directory, ignore_errors=True)
-
-    def __enter__(self) -> Minio:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
