@@ -106,15 +106,22 @@ done:
     return rc;
 }
 
-static pst_rc first_partitions(pst_chain *chain, const pst_log_facts *facts, int32_t *n,
-                               pst_err *err)
+/* Kafka is asked for the number here, when a root is missing, and not at each start. */
+static pst_rc first_partitions(pst_chain *chain, int32_t *n, pst_err *err)
 {
     char key[PST_STORE_KEY_MAX + 1];
+    const pst_sink_host *host = chain->conf->host;
+    int32_t now = chain->partition + 1;
+    pst_rc rc = PST_OK;
+    if (host)
+        rc = host->partitions(host->self, chain->topic, &now, err);
+    if (rc != PST_OK)
+        return rc;
     topic_file(chain, "partitions.json", key);
-    json_t *fresh = json_pack("{s:i, s:s, s:s}", "partitions", (int)facts->partitions,
-                              "cluster", chain->conf->cluster, "topic", chain->topic);
+    json_t *fresh = json_pack("{s:i, s:s, s:s}", "partitions", (int)now, "cluster",
+                              chain->conf->cluster, "topic", chain->topic);
     json_t *json = NULL;
-    pst_rc rc = agree(chain, key, fresh, &json, err);
+    rc = agree(chain, key, fresh, &json, err);
     if (rc == PST_OK)
         *n = (int32_t)json_integer_value(json_object_get(json, "partitions"));
     json_decref(json);
@@ -198,7 +205,7 @@ pst_rc pst_chain_agree_root(pst_chain *chain, const pst_log_facts *facts, pst_er
     pst_rc rc = get_json(chain, key, &json, &sub);
     if (rc == PST_E_NOT_FOUND) {
         int32_t first = 0;
-        rc = first_partitions(chain, facts, &first, err);
+        rc = first_partitions(chain, &first, err);
         if (rc == PST_OK) {
             int64_t start = choose_start(chain, facts, first);
             rc = agree(chain, key, fresh_root(chain, start, layout), &json, err);

@@ -40,7 +40,6 @@ static pst_rc ask_facts(pst_part *part, pst_log_facts *facts,
     *facts = (pst_log_facts){.committed = PST_OFFSET_NONE,
                              .metadata = "",
                              .high = INT64_MAX,
-                             .partitions = partition + 1,
                              .asked_ms = now_ms(part->objects)};
     if (!host)
         return PST_OK;
@@ -49,8 +48,6 @@ static pst_rc ask_facts(pst_part *part, pst_log_facts *facts,
     if (rc == PST_OK)
         rc = host->watermarks(host->self, topic, partition, &facts->low, &facts->high,
                               err);
-    if (rc == PST_OK)
-        rc = host->partitions(host->self, topic, &facts->partitions, err);
     facts->committed = tp.offset;
     facts->metadata = metadata[0];
     return rc;

@@ -98,7 +98,6 @@ typedef struct pst_log_facts {
     int64_t committed;    /* the group's offset, PST_OFFSET_NONE if none */
     const char *metadata; /* of that commit, "" if none */
     int64_t low, high;    /* first offset and end of the log */
-    int32_t partitions;   /* of the topic */
     int64_t asked_ms;     /* monotonic: when the commit was asked for */
 } pst_log_facts;
 

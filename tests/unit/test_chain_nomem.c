@@ -32,6 +32,13 @@ typedef struct fixture {
     int64_t length; /* objects of one offset each */
 } fixture;
 
+static pst_rc host_partitions(void *self, const char *topic, int32_t *n, pst_err *err)
+{
+    (void)self, (void)topic, (void)err;
+    *n = 1;
+    return PST_OK;
+}
+
 static pst_rc host_commits(void *self, pst_tp *tps, size_t n,
                            char (*metadata)[PST_KAFKA_METADATA_MAX], pst_err *err)
 {
@@ -82,7 +89,8 @@ static fixture *make(int64_t length)
     fake_clock_init(&f->clock);
     f->failing = -1;
     f->length = length;
-    f->host = (pst_sink_host){.commits = host_commits, .self = f};
+    f->host = (pst_sink_host){
+        .commits = host_commits, .partitions = host_partitions, .self = f};
     f->conf = (pst_chain_conf){.store = &f->store->base,
                                .clock = &f->clock.clock,
                                .topics_dir = "t",
@@ -112,7 +120,6 @@ static pst_rc recover(fixture *f, pst_err *err)
     pst_log_facts facts = {.committed = PST_OFFSET_NONE,
                            .metadata = "",
                            .high = 5000,
-                           .partitions = 1,
                            .asked_ms = f->clock.mono};
     pst_resume resume = {0};
     pst_rc rc = pst_chain_init(&f->chain, &f->conf, "u", 0, err);
