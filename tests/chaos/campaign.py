@@ -8,8 +8,8 @@ those threads end last.
 
 from __future__ import annotations
 
-import os
 import queue
+import statistics
 import sys
 import tempfile
 import threading
@@ -36,7 +36,6 @@ from tests.support import Audit, AuditError, Record
 
 DRAIN_SECONDS = 180.0
 GAP_BOUND = (SESSION_MS + INTERVAL_MS) / 1000 + 2.0
-GAP_SLACK = 2.0  # on a machine that has more to do than cores to do it
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,8 @@ class Order:
     rate: int = 1000
     partitions: int = 6
     keep: bool = False
+    gap_bound: float = GAP_BOUND
+    """Seconds from a kill -9 to its partitions' next object, when kills are all."""
 
 
 @dataclass
@@ -375,15 +376,13 @@ class Campaign:
                     gaps.append(landed - kill.at)
         if not gaps:
             return 0.0
-        longest, load = max(gaps), os.getloadavg()[2]
-        crowded = load > 1.5 * (os.cpu_count() or 1)
+        longest, median, bound = max(gaps), statistics.median(gaps), self.order.gap_bound
         self.say(
-            f"longest gap between a kill -9 and its partitions' next object: "
-            f"{longest:.1f} s of {len(gaps)} measured (bound {GAP_BOUND:g} s"
-            + (f", and {GAP_SLACK:g} s for a load of {load:.0f}" if crowded else "")
+            f"between a kill -9 and its partitions' next object: "
+            f"longest {longest:.1f} s, median {median:.1f} s of {len(gaps)} measured "
+            f"(bound {bound:g} s"
             + (")" if self.order.kills else " without other faults)")
         )
-        bound = GAP_BOUND + (GAP_SLACK if crowded else 0.0)
         if self.order.kills and longest > bound:
             self.problems.append(f"a gap of {longest:.1f} s after a kill -9")
         return longest

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import mutant, scenarios, zombie
-from tests.chaos.campaign import Order, Verdict, run
+from tests.chaos.campaign import GAP_BOUND, Order, Verdict, run
 from tests.chaos.schedule import kills, kinds_of, plan
 from tests.services import install
 from tests.support import AuditError
@@ -56,7 +56,13 @@ def test_a_minute_of_faults_on_a_directory() -> None:
 
 @pytest.mark.timeout(480)
 def test_kills_alone_leave_short_gaps() -> None:
-    assert passed(run(Order(seed=22, daemons=3, kills=10))).faults == 10
+    """`make chaos CHAOS="--kills N"` judges by the bound itself, on a quiet machine.
+
+    Here the machine may be busy: twice the bound still tells the session's time-out
+    of these daemons (3 s) from a partition that waits for the next rebalance.
+    """
+    order = Order(seed=22, daemons=3, kills=10, gap_bound=2 * GAP_BOUND)
+    assert passed(run(order)).faults == 10
 
 
 @pytest.mark.timeout(240)
