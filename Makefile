@@ -34,6 +34,8 @@ ALL_CFLAGS = -std=c11 $(OPTIMISE) $(SANITIZE) $(WARNINGS) -fPIC -fvisibility=hid
              $(DEFINES) -Icsrc -I. $(PKG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(SANITIZE) -pthread $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm -ldl
+# TSan sees librdkafka's threads only as POSIX': tests/tsan/c11threads.c.
+SHIM := $(if $(findstring thread,$(SANITIZE)),$(BUILD)/obj/tests/tsan/c11threads.o)
 
 .PHONY: all
 all: setup-build ## build build/penstockd
@@ -59,16 +61,16 @@ $(BUILD)/libpenstock.a: $(OBJECTS)
 	$(if $(V),,@echo "  AR    $@")
 	$(Q)ar rcs $@ $^
 
-$(BUILD)/penstockd: $(DAEMON_OBJECTS) $(BUILD)/libpenstock.a
+$(BUILD)/penstockd: $(DAEMON_OBJECTS) $(SHIM) $(BUILD)/libpenstock.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
 # One program per source file; fault-injection tests bring their own allocator.
-$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libpenstock.a
+$(BUILD)/unit/%: tests/unit/%.c $(SHIM) $(BUILD)/libpenstock.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  TEST  $@")
-	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP $< $(BUILD)/libpenstock.a $(ALL_LDFLAGS) $(LIBS) \
-	  -lcmocka -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP $< $(SHIM) $(BUILD)/libpenstock.a \
+	  $(ALL_LDFLAGS) $(LIBS) -lcmocka -o $@
 
 .PHONY: unit
 unit: $(UNIT_TESTS) ## build and run the C unit tests
@@ -80,11 +82,25 @@ unit-asan: ## the unit tests under ASan, LSan and UBSan
 	@ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 	  $(MAKE) -j2 --no-print-directory BUILD=build/asan OPTIMISE="-O1 -g" \
 	  SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" unit
+TSAN := BUILD=build/tsan OPTIMISE="-O1 -g" SANITIZE="-fsanitize=thread"
 unit-tsan: ## the unit tests that use threads under TSan
-	@$(MAKE) -j2 --no-print-directory BUILD=build/tsan OPTIMISE="-O1 -g" SANITIZE="-fsanitize=thread" \
+	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan/suppressions.txt \
+	  $(MAKE) -j2 --no-print-directory $(TSAN) \
 	  UNIT_SOURCES="$(wildcard $(TSAN_TESTS:%=tests/unit/test_%.c))" unit
-# Not those with librdkafka: gcc's TSan crashes in its threads (C11 threads over pthreads).
-TSAN_TESTS := objects objects_nomem chain pool http s3 s3_outcomes dir clock log
+TSAN_TESTS := objects objects_nomem chain pool http s3 s3_outcomes dir clock log kafka_client \
+              kafka_mock kafka_offsets source_task
+
+.PHONY: tsan-daemon tsan-worker tsan-flags
+tsan-daemon:
+	@$(MAKE) -j2 --no-print-directory $(TSAN) daemon
+# For the mutants of tests/tsan: what to compile -- and what to link with.
+tsan-flags:
+	@$(MAKE) --no-print-directory $(TSAN) flags
+.PHONY: flags
+flags:
+	@printf '%s\n' '$(ALL_CFLAGS) -- $(ALL_LDFLAGS) $(LIBS)'
+tsan-worker: setup-test tsan-daemon ## the daemon under TSan: start, rebalances, stop
+	@$(PYTHON) -m pytest tests/tsan
 
 # The extension modules for the tests: installed into .venv when a source is newer. They link
 # the core that is built already.
@@ -105,7 +121,7 @@ py: $(PY_STAMP) ## build and install the Python package into .venv
 test: setup-test ## everything: set-up, build, lint, unit tests, sanitizers, pytest
 	@$(MAKE) -j2 --no-print-directory CI=1 daemon $(UNIT_TESTS) $(BUILD)/conformance
 	@$(MAKE) --no-print-directory CI=1 lint-quick docs-check unit conformance
-	@$(MAKE) --no-print-directory CI=1 unit-asan unit-tsan py
+	@$(MAKE) --no-print-directory CI=1 unit-asan unit-tsan tsan-daemon py
 	@$(PYTHON) -m pytest $(PYTEST)
 
 .PHONY: demo
@@ -147,7 +163,7 @@ fuzz: setup-test ## every fuzzer for SECONDS_EACH
 
 # ---- lint ----
 C_FILES := $(wildcard csrc/*/*.[ch] connectors/*.c connectors/*/*.[ch] tests/unit/*.[ch] \
-             tests/store/*.[ch] tests/bench/*.c tests/conformance/*.c tests/fuzz/*.c)
+             tests/store/*.[ch] tests/bench/*.c tests/conformance/*.c tests/fuzz/*.c tests/tsan/*.c)
 PY_FILES := $(wildcard connectors airflow_provider tests scripts/*.py setup.py)
 .PHONY: lint lint-quick
 lint: setup-test lint-quick ## formatting, static analysis, types, shell, the project's own rules
