@@ -229,7 +229,10 @@ class KafkaClient:
         )
 
     def read_all(self, topic: str, isolation: str = "read_committed") -> list[Record]:
-        """Every record of a topic up to its end, sorted by partition and offset."""
+        """Every record of a topic up to its end, sorted by partition and offset.
+
+        Raises TimeoutError when nothing has come for TIMEOUT seconds.
+        """
         left = set(self.partitions(topic))
         consumer = self._consumer(f"reader-{uuid.uuid4()}", isolation)
         records: list[Record] = []
@@ -237,10 +240,13 @@ class KafkaClient:
         try:
             consumer.assign([TopicPartition(topic, p, -2) for p in left])
             while left:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"no end of {topic} partitions {sorted(left)}")
-                for message in consumer.consume(10_000, 0.2):
+                messages = consumer.consume(10_000, 0.2)
+                for message in messages:
                     self._take(message, records, left)
+                if messages:
+                    deadline = time.monotonic() + TIMEOUT
+                elif time.monotonic() > deadline:
+                    raise TimeoutError(f"no end of {topic} partitions {sorted(left)}")
         finally:
             consumer.close()
         return sorted(records, key=lambda record: (record.partition, record.offset))
