@@ -6,7 +6,7 @@
  * position is known only from the object there. The chain is the truth; Kafka's commit is
  * a hint that makes starting quick. The safety rules are numbered as in
  * docs/exactly-once.md (root, position, conditional create, adoption, unknown outcomes,
- * commit after, recovery, same log, sleeper).
+ * commit after, recovery, same log, sleeper, layout).
  *
  * A chain does one step a call and never waits: who calls it retries. All calls for one
  * chain come one at a time, though from changing threads; pst_chain_confirm() from any.
@@ -22,10 +22,25 @@
 
 #include <stdatomic.h>
 
-enum { PST_TOPIC_MAX = 249, PST_CHAIN_BATCH_LEN = 32 };
+enum {
+    PST_TOPIC_MAX = 249,
+    PST_CHAIN_BATCH_LEN = 32,
+    PST_TOPICS_DIR_MAX = 400,
+    PST_EXTENSION_MAX = 15,
+    PST_PLACE_TEXT_MAX = 480,
+};
 
 typedef enum pst_layout { PST_LAYOUT_DEFAULT, PST_LAYOUT_FLAT } pst_layout;
 typedef enum pst_reset { PST_RESET_EARLIEST, PST_RESET_LATEST } pst_reset;
+
+/* Where objects lie and how they are named: what rule 10 pins. */
+typedef struct pst_place {
+    char dir[PST_TOPICS_DIR_MAX + 1]; /* topics.dir */
+    pst_layout layout;
+    char extension[PST_EXTENSION_MAX + 1]; /* ".csv" */
+    bool first; /* the layout with which the chains in `dir` were begun: its links and
+                   root lie in no folder of their own */
+} pst_place;
 
 /* What all chains of a task share; borrowed, constant. */
 typedef struct pst_chain_conf {
@@ -40,6 +55,8 @@ typedef struct pst_chain_conf {
     const char *content_encoding; /* NULL = none */
     const char *group;            /* "connect-users" */
     const char *take_over_from; /* a group whose chain may be gone on with; NULL = none */
+    const char *layout_from;    /* a layout that may be left for one that was left before
+                                   (its name as pst_place_text() gives it); NULL = none */
     const char *cluster;        /* Kafka's cluster id */
     char schema[17];            /* fingerprint of what shapes rows */
     pst_reset reset;
@@ -65,6 +82,9 @@ typedef struct pst_chain {
     int64_t start; /* the root's */
     int64_t pos;   /* where the next object starts */
     pst_last last; /* last record known below the read position */
+    pst_place at;  /* where the chain goes on; another one than the settings' until the
+                      chain is sealed there (rule 10) */
+    int64_t since; /* a seal at this position led here; -1 = none is known of */
     _Atomic int64_t
         confirmed_ms; /* monotonic: when pos was last known to be ours (rule 9) */
 } pst_chain;
@@ -79,11 +99,12 @@ typedef struct pst_resume {
     pst_last check;    /* the record to find at read_from (rule 8); offset -1 = none */
     int64_t committed; /* the group's offset when it was asked; PST_OFFSET_NONE = none */
     int64_t lost;      /* offsets that expired unread */
-    bool reset;        /* a tool has set the group's offset: ours has to replace it before
-                          an object follows, or that object would look like a rewind */
+    bool commit_first; /* no object before a commit of ours is there: a tool has set the
+                          group's offset, and an object would look like a rewind; or the
+                          commit does not say where the chain is (rules 9 and 10) */
 } pst_resume;
 
-/* Rules 1, 6, 7, 8: root, committed position, LIST, HEAD. PST_E_CHAIN: the task must
+/* Rules 1, 6, 7, 8, 10: root, committed position, LIST, HEAD. PST_E_CHAIN: the task must
    stop, err says why and names the ways out. Retriable errors: call again. */
 pst_rc pst_chain_recover(pst_chain *chain, const pst_log_facts *facts, pst_resume *resume,
                          pst_err *err) PST_MUST;
@@ -107,10 +128,12 @@ typedef enum pst_outcome {
                    */
     PST_PASSED, /* the group has committed beyond start (rule 9): recover this chain anew
                  */
+    PST_SEALED, /* the chain goes on in the settings' layout, at the same position (rule
+                   10): commit that, then call again with the same window */
 } pst_outcome;
 
-/* Rules 2 to 5 and 9: one attempt to put the window at pos. On PST_OK *outcome is set.
-   Retriable errors: call again with the same window. `url` (may be NULL) gets what a
+/* Rules 2 to 5, 9 and 10: one attempt to put the window at pos. On PST_OK *outcome is
+   set. Retriable errors: call again with the same window. `url` (may be NULL) gets what a
    person would open. */
 pst_rc pst_chain_append(pst_chain *chain, pst_window *window, pst_outcome *outcome,
                         char *url, size_t url_size, pst_err *err) PST_MUST;
@@ -124,6 +147,17 @@ void pst_chain_confirm(pst_chain *chain, int64_t asked_ms);
 void pst_chain_metadata(const pst_chain *chain, char out[PST_KAFKA_METADATA_MAX]);
 /* Reads one; false if it is not ours. */
 bool pst_chain_parse_metadata(const char *text, int64_t *pos, pst_last *last);
+
+/* The place that a commit's metadata names; false if it names none that is known. */
+bool pst_chain_metadata_place(const char *text, const char *default_dir, pst_place *out,
+                              bool *empty);
+
+/* "topics/DefaultPartitioner.csv" and back. */
+void pst_place_text(const pst_place *place, char out[PST_PLACE_TEXT_MAX]);
+bool pst_place_parse(const char *text, pst_place *out);
+bool pst_place_same(const pst_place *a, const pst_place *b);
+/* Do the settings ask for another place than the one where the chain is? */
+bool pst_chain_is_elsewhere(const pst_chain *chain);
 
 /* The data object's key and the link's key for a start position; next only matters for
    stores without conditional create. */

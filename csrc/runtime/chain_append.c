@@ -1,5 +1,6 @@
 /*
- * chain_append.c - rules 2 to 5 and 9: one more object at the chain's end.
+ * chain_append.c - rules 2 to 5 and 9: one more object at the chain's end. Where the
+ * settings ask for another layout, a seal comes first (rule 10, chain_seal.c).
  *
  *   sleeper's check → conditional PUT at pos → created: pos = next
  *                                            → taken (412): HEAD, adopt its next if ours
@@ -17,8 +18,18 @@ pst_rc pst_chain_init(pst_chain *chain, const pst_chain_conf *conf, const char *
     if (strlen(topic) > PST_TOPIC_MAX)
         return pst_fail(err, PST_E_LIMIT, "topic name longer than %d bytes",
                         PST_TOPIC_MAX);
-    *chain = (pst_chain){.conf = conf, .partition = partition, .last = PST_LAST_NONE};
+    if (strlen(conf->topics_dir) > PST_TOPICS_DIR_MAX)
+        return pst_fail(err, PST_E_LIMIT, "topics.dir is longer than %d bytes",
+                        PST_TOPICS_DIR_MAX);
+    *chain = (pst_chain){
+        .conf = conf, .partition = partition, .last = PST_LAST_NONE, .since = -1};
     snprintf(chain->topic, sizeof chain->topic, "%s", topic);
+    pst_place_of_conf(conf, &chain->at);
+    char encoded[PST_KAFKA_METADATA_MAX];
+    if (!pst_place_encode(&chain->at, encoded, sizeof encoded))
+        return pst_fail(err, PST_E_LIMIT,
+                        "topics.dir=%s does not fit into a commit: shorten it",
+                        conf->topics_dir);
     return PST_OK;
 }
 
@@ -51,29 +62,34 @@ static pst_rc check_sleep(pst_chain *chain, bool *passed, pst_err *err)
     pst_last last;
     if (!pst_chain_parse_metadata(metadata[0], &pos, &last) || pos > tp.offset)
         pos = tp.offset;
+    pst_place place;
+    bool empty, moved = pst_chain_metadata_place(metadata[0], chain->conf->topics_dir,
+                                                 &place, &empty) &&
+                        !pst_place_same(&place, &chain->at);
     /* Every task commits when it opens a chain: without a commit the group was forgotten
-       meanwhile, and nothing confirms this position. */
-    *passed = tp.offset == PST_OFFSET_NONE || pos > chain->pos;
+       meanwhile, and nothing confirms this position. Nor does one that names another
+       layout: the chain was sealed here (rule 10). */
+    *passed = tp.offset == PST_OFFSET_NONE || pos > chain->pos || moved;
     if (!*passed)
         pst_chain_confirm(chain, now);
     return PST_OK;
 }
 
-static pst_rc describe_window(const pst_chain *chain, const pst_window *window,
-                              pst_store_meta *meta, pst_err *err)
+pst_rc pst_chain_describe(const pst_chain *chain, const pst_window *window,
+                          const char *seal, pst_store_meta *meta, pst_err *err)
 {
     const pst_chain_conf *conf = chain->conf;
-    const pst_last *last = &window->last;
+    const pst_last *last = seal ? &chain->last : &window->last;
+    int64_t next = seal ? chain->pos : window->next;
     meta->n = 0;
-    pst_rc rc =
-        pst_store_meta_add(meta, "penstock-next", "%lld", (long long)window->next);
+    pst_rc rc = pst_store_meta_add(meta, "penstock-next", "%lld", (long long)next);
     if (rc == PST_OK)
         rc = pst_store_meta_add(meta, "penstock-last", "%lld:%lld:%08x",
                                 (long long)last->offset, (long long)last->timestamp_ms,
                                 last->crc32c);
     if (rc == PST_OK)
-        rc =
-            pst_store_meta_add(meta, "penstock-records", "%lld", (long long)window->rows);
+        rc = pst_store_meta_add(meta, "penstock-records", "%lld",
+                                seal ? 0LL : (long long)window->rows);
     if (rc == PST_OK)
         rc = pst_store_meta_add(meta, "penstock-topic", "%s", chain->topic);
     if (rc == PST_OK)
@@ -86,6 +102,8 @@ static pst_rc describe_window(const pst_chain *chain, const pst_window *window,
         rc = pst_store_meta_add(meta, "penstock-batch", "%s", window->batch);
     if (rc == PST_OK)
         rc = pst_store_meta_add(meta, "penstock-schema", "%s", conf->schema);
+    if (rc == PST_OK && seal)
+        rc = pst_store_meta_add(meta, "penstock-seal", "%s", seal);
     if (rc != PST_OK)
         return pst_fail(err, rc,
                         "the metadata of %s-%d's object does not fit: shorten the "
@@ -111,7 +129,7 @@ static pst_rc put_window(pst_chain *chain, pst_window *window, const char *key,
     const pst_chain_conf *conf = chain->conf;
     char link[PST_STORE_KEY_MAX + 1];
     pst_store_meta meta;
-    pst_rc rc = describe_window(chain, window, &meta, err);
+    pst_rc rc = pst_chain_describe(chain, window, NULL, &meta, err);
     if (rc != PST_OK)
         return rc;
     sum_window(window);
@@ -135,8 +153,8 @@ static void move_to(pst_chain *chain, int64_t next, pst_last last)
 }
 
 /* Rule 4. The answer to our own PUT may have been lost: then the batch id is ours. */
-static pst_rc adopt(pst_chain *chain, const pst_window *window, const char *key,
-                    pst_outcome *outcome, pst_err *err)
+pst_rc pst_chain_adopt(pst_chain *chain, const pst_window *window, const char *key,
+                       pst_outcome *outcome, pst_err *err)
 {
     pst_chain_object object;
     pst_rc rc =
@@ -149,6 +167,12 @@ static pst_rc adopt(pst_chain *chain, const pst_window *window, const char *key,
     }
     if (rc != PST_OK)
         return rc;
+    if (object.seal[0]) {
+        rc = pst_chain_met_seal(chain, &object, err);
+        if (rc == PST_OK)
+            *outcome = PST_SEALED;
+        return rc;
+    }
     move_to(chain, object.next, object.last);
     *outcome = object.own_batch ? PST_APPENDED : PST_ADOPTED;
     return PST_OK;
@@ -168,6 +192,8 @@ pst_rc pst_chain_append(pst_chain *chain, pst_window *window, pst_outcome *outco
         *outcome = PST_PASSED;
         return PST_OK;
     }
+    if (pst_chain_is_elsewhere(chain))
+        return pst_chain_seal(chain, window, dated_ms, outcome, err);
     rc = pst_chain_key(chain, chain->pos, window->next, key, err);
     if (rc != PST_OK)
         return rc;
@@ -186,7 +212,7 @@ pst_rc pst_chain_append(pst_chain *chain, pst_window *window, pst_outcome *outco
          */
         atomic_store(&chain->confirmed_ms, INT64_MIN / 2);
     if (rc == PST_E_EXISTS)
-        return adopt(chain, window, key, outcome, err);
+        return pst_chain_adopt(chain, window, key, outcome, err);
     if (err && err->code == PST_OK)
         *err = put_err;
     return rc;

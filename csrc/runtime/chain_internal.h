@@ -1,6 +1,7 @@
 /*
  * chain_internal.h - what the chain's files share: chain_key.c (names), chain_root.c (the
- * agreed start), chain_recover.c (where to go on) and chain_append.c (one more object).
+ * agreed start), chain_recover.c (where to go on), chain_append.c (one more object),
+ * chain_place.c (layouts by name) and chain_seal.c (from one layout to the next).
  */
 #ifndef PST_RUNTIME_CHAIN_INTERNAL_H
 #define PST_RUNTIME_CHAIN_INTERNAL_H
@@ -11,12 +12,41 @@
 typedef struct pst_chain_object {
     int64_t start, next;
     pst_last last;
-    bool own_batch; /* its batch id is the one asked for */
+    bool own_batch;                /* its batch id is the one asked for */
+    char seal[PST_PLACE_TEXT_MAX]; /* where the chain goes on; "" = no seal */
 } pst_chain_object;
 
-/* Rule 1: reads the root or creates it conditionally; sets chain->start. */
-pst_rc pst_chain_agree_root(pst_chain *chain, const pst_log_facts *facts,
+/* Rule 1: reads the root of chain->at or creates it conditionally; sets chain->start.
+   `known`: a commit says that the chain is there; else it is looked for from the layout
+   with which it was begun in that folder. */
+pst_rc pst_chain_agree_root(pst_chain *chain, const pst_log_facts *facts, bool known,
                             pst_err *err) PST_MUST;
+/* Rule 10: a seal at `start` leads to `place`: its root is agreed on; then chain->at,
+   since and pos are set. */
+pst_rc pst_chain_enter(pst_chain *chain, const pst_place *place, int64_t start,
+                       pst_err *err) PST_MUST;
+/* Rule 10: may the settings' place be entered? PST_E_CHAIN if its folder is another
+   connector's; *used: this chain was there before. */
+pst_rc pst_chain_look_ahead(pst_chain *chain, bool *used, pst_err *err) PST_MUST;
+
+/* Rule 10 after recovery: may the chain be sealed for the settings' layout? */
+pst_rc pst_chain_check_layout(pst_chain *chain, pst_err *err) PST_MUST;
+/* Rule 10: seals chain->at at its end; the settings' layout is entered. */
+pst_rc pst_chain_seal(pst_chain *chain, pst_window *window, int64_t dated_ms,
+                      pst_outcome *outcome, pst_err *err) PST_MUST;
+/* A seal stands where the next object was to be. */
+pst_rc pst_chain_met_seal(pst_chain *chain, const pst_chain_object *object,
+                          pst_err *err) PST_MUST;
+/* The place a seal names. */
+pst_rc pst_chain_seal_place(const pst_chain *chain, const pst_chain_object *object,
+                            pst_place *out, pst_err *err) PST_MUST;
+
+/* The metadata of an object at chain->pos; `seal` NULL for one with rows. */
+pst_rc pst_chain_describe(const pst_chain *chain, const pst_window *window,
+                          const char *seal, pst_store_meta *meta, pst_err *err) PST_MUST;
+/* Rule 4: the key at chain->pos is taken. */
+pst_rc pst_chain_adopt(pst_chain *chain, const pst_window *window, const char *key,
+                       pst_outcome *outcome, pst_err *err) PST_MUST;
 
 /* HEAD of the object at `key` (start `start`); PST_E_CHAIN unless it is ours (rule 4). */
 pst_rc pst_chain_read_object(pst_chain *chain, const char *key, int64_t start,
@@ -28,9 +58,11 @@ bool pst_chain_is_our_group(const pst_chain_conf *conf, const char *group);
 /* The connector's name in a group's, which is what chain.take.over.from takes. */
 const char *pst_chain_connector_of(const char *group);
 
-/* What every listing of this chain starts with, and the key after which starts >= from
-   come ("" for from = 0). */
+/* What every key of this chain starts with, the same with an offset's first digit (so
+   that nothing else beside them is listed), and the key after which starts >= from come
+   ("" for from = 0). */
 void pst_chain_prefix(const pst_chain *chain, char out[PST_STORE_KEY_MAX + 1]);
+void pst_chain_list_prefix(const pst_chain *chain, char out[PST_STORE_KEY_MAX + 1]);
 void pst_chain_after(const pst_chain *chain, int64_t from,
                      char out[PST_STORE_KEY_MAX + 1]);
 /* The start offset in a listed key; false for other keys below the prefix. */
@@ -38,7 +70,10 @@ bool pst_chain_key_start(const pst_chain *chain, const char *key, int64_t *start
 
 bool pst_chain_parse_last(const char *text,
                           pst_last *out); /* "offset:timestamp:crc32c" */
-/* "DefaultPartitioner.csv": what rule 10 pins. */
-void pst_chain_layout_name(const pst_chain_conf *conf, char *out, size_t size);
+/* "DefaultPartitioner.csv": the layout within its folder. */
+void pst_place_name(const pst_place *place, char *out, size_t size);
+void pst_place_of_conf(const pst_chain_conf *conf, pst_place *out);
+/* A word without blanks, for the commit's metadata; false if it is too long. */
+bool pst_place_encode(const pst_place *place, char *out, size_t size);
 
 #endif

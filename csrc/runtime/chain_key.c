@@ -11,13 +11,6 @@
 
 #define META_PREFIX "penstock/1 "
 
-static const char *const layout_names[] = {"DefaultPartitioner", "FlatPartitioner"};
-
-void pst_chain_layout_name(const pst_chain_conf *conf, char *out, size_t size)
-{
-    snprintf(out, size, "%s%s", layout_names[conf->layout], conf->extension);
-}
-
 static bool by_link(const pst_chain *chain)
 {
     return chain->conf->store->driver->links;
@@ -25,9 +18,9 @@ static bool by_link(const pst_chain *chain)
 
 static void data_prefix(const pst_chain *chain, char out[PST_STORE_KEY_MAX + 1])
 {
-    const char *dir = chain->conf->topics_dir;
+    const char *dir = chain->at.dir;
     const char *slash = *dir ? "/" : "";
-    if (chain->conf->layout == PST_LAYOUT_FLAT)
+    if (chain->at.layout == PST_LAYOUT_FLAT)
         snprintf(out, PST_STORE_KEY_MAX + 1, "%s%s%s+%d+", dir, slash, chain->topic,
                  chain->partition);
     else
@@ -35,11 +28,16 @@ static void data_prefix(const pst_chain *chain, char out[PST_STORE_KEY_MAX + 1])
                  chain->topic, chain->partition, chain->topic, chain->partition);
 }
 
+/* The links of a later layout have a folder of their own: a seal and the object that
+   follows it start at one position. */
 static void link_prefix(const pst_chain *chain, char out[PST_STORE_KEY_MAX + 1])
 {
-    const char *dir = chain->conf->topics_dir;
-    snprintf(out, PST_STORE_KEY_MAX + 1, "%s%s_penstock/%s/%d/", dir, *dir ? "/" : "",
-             chain->topic, chain->partition);
+    const char *dir = chain->at.dir;
+    char name[64] = "";
+    if (!chain->at.first)
+        pst_place_name(&chain->at, name, sizeof name);
+    snprintf(out, PST_STORE_KEY_MAX + 1, "%s%s_penstock/%s/%d/%s%s", dir, *dir ? "/" : "",
+             chain->topic, chain->partition, name, *name ? "/" : "");
 }
 
 void pst_chain_prefix(const pst_chain *chain, char out[PST_STORE_KEY_MAX + 1])
@@ -50,6 +48,15 @@ void pst_chain_prefix(const pst_chain *chain, char out[PST_STORE_KEY_MAX + 1])
         data_prefix(chain, out);
 }
 
+void pst_chain_list_prefix(const pst_chain *chain, char out[PST_STORE_KEY_MAX + 1])
+{
+    pst_chain_prefix(chain, out);
+    size_t n = strlen(out);
+    /* An offset has 19 digits at most. */
+    if (n < PST_STORE_KEY_MAX)
+        snprintf(out + n, 2, "0");
+}
+
 pst_rc pst_chain_key(const pst_chain *chain, int64_t start, int64_t next,
                      char out[PST_STORE_KEY_MAX + 1], pst_err *err)
 {
@@ -58,10 +65,10 @@ pst_rc pst_chain_key(const pst_chain *chain, int64_t start, int64_t next,
     int n;
     if (chain->conf->conditional)
         n = snprintf(out, PST_STORE_KEY_MAX + 1, "%s%020lld%s", prefix, (long long)start,
-                     chain->conf->extension);
+                     chain->at.extension);
     else
         n = snprintf(out, PST_STORE_KEY_MAX + 1, "%s%020lld-%020lld%s", prefix,
-                     (long long)start, (long long)next, chain->conf->extension);
+                     (long long)start, (long long)next, chain->at.extension);
     if (n < 0 || n > PST_STORE_KEY_MAX)
         return pst_fail(err, PST_E_CONFIG,
                         "the object key for %s-%d would be longer than %d bytes: shorten "
@@ -126,13 +133,15 @@ bool pst_chain_parse_last(const char *text, pst_last *out)
 
 void pst_chain_metadata(const pst_chain *chain, char out[PST_KAFKA_METADATA_MAX])
 {
-    char layout[64];
-    pst_chain_layout_name(chain->conf, layout, sizeof layout);
+    char layout[PST_KAFKA_METADATA_MAX];
+    if (!pst_place_encode(&chain->at, layout, sizeof layout))
+        layout[0] = '\0'; /* not so: pst_chain_init() has tried */
     const pst_last *last = &chain->last;
     snprintf(out, PST_KAFKA_METADATA_MAX,
-             META_PREFIX "pos=%lld last=%lld:%lld:%08x layout=%s", (long long)chain->pos,
-             (long long)last->offset, (long long)last->timestamp_ms, last->crc32c,
-             layout);
+             META_PREFIX "pos=%lld last=%lld:%lld:%08x layout=%.700s%s",
+             (long long)chain->pos, (long long)last->offset,
+             (long long)last->timestamp_ms, last->crc32c, layout,
+             chain->since == chain->pos ? " empty=1" : "");
 }
 
 bool pst_chain_parse_metadata(const char *text, int64_t *pos, pst_last *last)

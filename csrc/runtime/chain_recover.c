@@ -1,8 +1,8 @@
 /*
- * chain_recover.c - rules 6 to 8: where a partition goes on after it was assigned.
+ * chain_recover.c - rules 6 to 8 and 10: where a partition goes on after it was assigned.
  *
  *   committed offset and metadata → LIST from the chain position on → HEAD the last key →
- *   compare with the log → resume
+ *   (a seal: the same in the layout that it names) → compare with the log → resume
  *
  * One LIST is usual: a commit of ours says where the chain ended a moment ago. Without
  * one the chain's end is searched from its root; beyond one page of keys by bisecting the
@@ -13,12 +13,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LIST_PAGE = 1000 };
+enum { LIST_PAGE = 1000, SEALS_MAX = 1000 };
 
+/* The last start, and its key; two if a seal and the object after it differ by their
+   extensions. */
 typedef struct tail {
     bool found;
     int64_t start;
     char key[PST_STORE_KEY_MAX + 1];
+    char twin[PST_STORE_KEY_MAX + 1]; /* "" = none */
 } tail;
 
 typedef struct list_page {
@@ -34,9 +37,12 @@ static bool see_key(void *opaque, const char *key, int64_t size)
     int64_t start;
     page->n++;
     if (pst_chain_key_start(page->chain, key, &start)) {
-        page->last->found = true;
-        page->last->start = start;
-        snprintf(page->last->key, sizeof page->last->key, "%s", key);
+        tail *last = page->last;
+        bool twin = last->found && last->start == start;
+        snprintf(last->twin, sizeof last->twin, "%s", twin ? last->key : "");
+        last->found = true;
+        last->start = start;
+        snprintf(last->key, sizeof last->key, "%s", key);
     }
     return true;
 }
@@ -46,8 +52,9 @@ static pst_rc list_from(const pst_chain *chain, int64_t from, tail *last, size_t
                         pst_err *err)
 {
     char prefix[PST_STORE_KEY_MAX + 1], after[PST_STORE_KEY_MAX + 1];
-    pst_chain_prefix(chain, prefix);
+    pst_chain_list_prefix(chain, prefix);
     pst_chain_after(chain, from, after);
+    last->found = false;
     pst_store_list list = {
         .prefix = prefix, .after = *after ? after : NULL, .limit = LIST_PAGE};
     list_page page = {.chain = chain, .last = last};
@@ -63,7 +70,6 @@ static pst_rc find_tail(const pst_chain *chain, int64_t from, int64_t high, tail
                         pst_err *err)
 {
     size_t n;
-    last->found = false;
     pst_rc rc = list_from(chain, from, last, &n, err);
     if (rc != PST_OK || n < LIST_PAGE)
         return rc;
@@ -86,7 +92,8 @@ static pst_rc find_tail(const pst_chain *chain, int64_t from, int64_t high, tail
         if (top < low)
             top = low;
     }
-    return PST_OK;
+    /* A page may end between two keys of one start. */
+    return last->found ? list_from(chain, last->start, last, &n, err) : PST_OK;
 }
 
 bool pst_chain_is_our_group(const pst_chain_conf *conf, const char *group)
@@ -158,8 +165,9 @@ pst_rc pst_chain_read_object(pst_chain *chain, const char *key, int64_t start,
     if (rc != PST_OK)
         return rc;
     out->start = start;
+    snprintf(out->seal, sizeof out->seal, "%s", meta_of(&info, "penstock-seal"));
     if (!pst_sv_to_i64(pst_sv_of(meta_of(&info, "penstock-next")), &out->next) ||
-        out->next <= start ||
+        out->next < start || (out->next == start) != (out->seal[0] != '\0') ||
         !pst_chain_parse_last(meta_of(&info, "penstock-last"), &out->last))
         return pst_fail(
             err, PST_E_CHAIN,
@@ -170,29 +178,101 @@ pst_rc pst_chain_read_object(pst_chain *chain, const char *key, int64_t start,
     return PST_OK;
 }
 
-/* Finds the chain's end at or after `from`: chain->pos and chain->last. */
+/* The extension is the key's: in one folder several may follow each other. */
+static void take_extension(pst_chain *chain, const char *key)
+{
+    char prefix[PST_STORE_KEY_MAX + 1];
+    pst_chain_prefix(chain, prefix);
+    const char *dot = strchr(key + strlen(prefix), '.');
+    if (dot && strlen(dot) <= PST_EXTENSION_MAX)
+        snprintf(chain->at.extension, sizeof chain->at.extension, "%.*s",
+                 PST_EXTENSION_MAX, dot);
+}
+
+/* The object at the tail; of two the one that is no seal. */
+static pst_rc read_tail(pst_chain *chain, const tail *last, pst_chain_object *object,
+                        pst_err *err)
+{
+    char key[PST_STORE_KEY_MAX + 1];
+    if (chain->conf->store->driver->links) {
+        pst_rc rc = pst_chain_key(chain, last->start, 0, key, err);
+        return rc == PST_OK
+                   ? pst_chain_read_object(chain, key, last->start, NULL, object, err)
+                   : rc;
+    }
+    pst_rc rc = pst_chain_read_object(chain, last->key, last->start, NULL, object, err);
+    if (rc != PST_OK || !last->twin[0]) {
+        take_extension(chain, last->key);
+        return rc;
+    }
+    pst_chain_object twin;
+    rc = pst_chain_read_object(chain, last->twin, last->start, NULL, &twin, err);
+    if (rc != PST_OK)
+        return rc;
+    if (!object->seal[0] && !twin.seal[0])
+        return pst_fail(err, PST_E_CHAIN,
+                        "%s and %s begin at one offset: one of them was copied or "
+                        "renamed; move it away",
+                        last->twin, last->key);
+    take_extension(chain, object->seal[0] ? last->twin : last->key);
+    if (object->seal[0])
+        *object = twin;
+    return PST_OK;
+}
+
+/* A seal leads to the next layout. *more: that is to be searched, too. */
+static pst_rc follow_seal(pst_chain *chain, const pst_chain_object *object, bool *more,
+                          pst_err *err)
+{
+    pst_place to, at = chain->at;
+    pst_rc rc = pst_chain_seal_place(chain, object, &to, err);
+    if (rc == PST_OK)
+        rc = pst_chain_enter(chain, &to, object->start, err);
+    /* Keys of all extensions are listed together: an object after it would be there. */
+    *more = chain->conf->store->driver->links || at.layout != to.layout ||
+            strcmp(at.dir, to.dir) != 0;
+    return rc;
+}
+
+static pst_rc fail_circle(const pst_chain *chain, pst_err *err)
+{
+    return pst_fail(err, PST_E_CHAIN,
+                    "the seals of the chain of %s-%d lead back at offset %lld: objects "
+                    "were copied or restored; use another topics.dir and delete the "
+                    "group's offsets",
+                    chain->topic, chain->partition, (long long)chain->pos);
+}
+
+/* Finds the chain's end at or after `from`, through its seals: chain->pos, at and last.
+ */
 static pst_rc find_end(pst_chain *chain, int64_t from, int64_t high, pst_err *err)
 {
-    tail last;
-    pst_rc rc = find_tail(chain, from, high, &last, err);
+    int64_t sealed = -1;
+    bool more = true;
     chain->pos = from;
-    if (rc != PST_OK || !last.found)
-        return rc;
-    char key[PST_STORE_KEY_MAX + 1];
-    if (chain->conf->store->driver->links)
-        rc = pst_chain_key(chain, last.start, 0, key, err);
-    else
-        snprintf(key, sizeof key, "%s", last.key);
-    if (rc != PST_OK)
-        return rc;
-    pst_chain_object object;
-    rc = pst_chain_read_object(chain, key, last.start, NULL, &object, err);
-    if (rc != PST_OK)
-        return rc;
-    chain->pos = object.next;
-    if (object.last.offset > chain->last.offset)
-        chain->last = object.last;
-    return PST_OK;
+    for (int i = 0; more && i < SEALS_MAX; i++) {
+        tail last;
+        pst_rc rc = find_tail(chain, chain->pos, high, &last, err);
+        if (rc != PST_OK || !last.found)
+            return rc;
+        pst_chain_object object;
+        rc = read_tail(chain, &last, &object, err);
+        if (rc != PST_OK)
+            return rc;
+        if (object.last.offset > chain->last.offset)
+            chain->last = object.last;
+        if (!object.seal[0]) {
+            chain->pos = object.next;
+            return PST_OK;
+        }
+        if (object.start <= sealed)
+            return fail_circle(chain, err);
+        sealed = object.start;
+        rc = follow_seal(chain, &object, &more, err);
+        if (rc != PST_OK)
+            return rc;
+    }
+    return more ? fail_circle(chain, err) : PST_OK;
 }
 
 /* Rule 7: the group was set back by a tool to where objects already are. */
@@ -217,8 +297,9 @@ static pst_rc check_end(const pst_chain *chain, int64_t take_from,
         return PST_OK;
     return pst_fail(err, PST_E_CHAIN,
                     "the chain of %s-%d ends at offset %lld, but the topic ends at %lld: "
-                    "the topic was made anew, or its records were lost. Use another "
-                    "topics.dir for the new topic, or restore the old one",
+                    "the topic was made anew, or its records were lost. For the new "
+                    "topic use another topics.dir and delete the group's offsets, or "
+                    "restore the old one",
                     chain->topic, chain->partition, (long long)known,
                     (long long)facts->high);
 }
@@ -262,21 +343,41 @@ static void choose_check(const pst_chain *chain, const pst_log_facts *facts,
     resume->check = *last;
 }
 
+/* Where the search for the chain's end begins: with our commit, or at the root. */
+static pst_rc find_begin(pst_chain *chain, const pst_log_facts *facts, int64_t *from,
+                         bool *ours, pst_place *named, pst_err *err)
+{
+    bool empty;
+    pst_place_of_conf(chain->conf, &chain->at);
+    chain->since = -1;
+    chain->last = PST_LAST_NONE;
+    *ours = pst_chain_parse_metadata(facts->metadata, from, &chain->last);
+    if (*ours && *from > facts->committed) {
+        /* A commit copied between clusters keeps its text, not its offset. */
+        *ours = false;
+        chain->last = PST_LAST_NONE;
+    }
+    bool known = *ours && pst_chain_metadata_place(
+                              facts->metadata, chain->conf->topics_dir, named, &empty);
+    if (known)
+        chain->at = *named;
+    pst_rc rc = pst_chain_agree_root(chain, facts, known, err);
+    if (!*ours)
+        *from = chain->start;
+    if (known && empty)
+        chain->since = *from;
+    return rc;
+}
+
 pst_rc pst_chain_recover(pst_chain *chain, const pst_log_facts *facts, pst_resume *resume,
                          pst_err *err)
 {
-    pst_rc rc = pst_chain_agree_root(chain, facts, err);
+    int64_t from = 0;
+    bool ours;
+    pst_place named = {.dir = ""};
+    pst_rc rc = find_begin(chain, facts, &from, &ours, &named, err);
     if (rc != PST_OK)
         return rc;
-    int64_t from = chain->start;
-    chain->last = PST_LAST_NONE;
-    bool ours = pst_chain_parse_metadata(facts->metadata, &from, &chain->last);
-    if (ours && from > facts->committed) {
-        /* A commit copied between clusters keeps its text, not its offset. */
-        ours = false;
-        from = chain->start;
-        chain->last = PST_LAST_NONE;
-    }
     rc = find_end(chain, from, facts->high, err);
     if (rc != PST_OK)
         return rc;
@@ -284,11 +385,15 @@ pst_rc pst_chain_recover(pst_chain *chain, const pst_log_facts *facts, pst_resum
     if (committed != PST_OFFSET_NONE && !ours && committed < chain->pos)
         return refuse_rewind(chain, committed, err);
     resume->committed = committed;
-    resume->reset = committed != PST_OFFSET_NONE && !ours;
+    resume->commit_first =
+        chain->conf->host && (!ours || !pst_place_same(&named, &chain->at));
     resume->take_from = committed > chain->pos ? committed : chain->pos;
     rc = check_end(chain, resume->take_from, facts, err);
     if (rc == PST_OK)
         rc = check_loss(chain, &resume->take_from, facts, &resume->lost, err);
+    if (rc != PST_OK)
+        return rc;
+    rc = pst_chain_check_layout(chain, err);
     if (rc != PST_OK)
         return rc;
     choose_check(chain, facts, resume);

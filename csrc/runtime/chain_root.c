@@ -1,13 +1,15 @@
 /*
  * chain_root.c - rule 1: the first position is agreed, not assumed.
  *
- *   <topics.dir>/_penstock/<topic>/partitions.json   how many partitions the topic had
- * when the connector first saw it <topics.dir>/_penstock/<topic>/<P>/root.json {start,
- * group, cluster, layout}
+ *   <topics.dir>/_penstock/<topic>/
+ *     partitions.json            how many partitions the topic had when it was first seen
+ *     <P>/root.json              {start, group, cluster, layout, from}
+ *     <P>/<layout>/root.json     the same of a layout that was entered later (rule 10)
  *
- * Both are created conditionally before the first record is read; who loses the race uses
+ * All are created conditionally before the first record is read; who loses the race uses
  * the winner's. A partition that came later starts at 0, whatever
- * consumer.auto.offset.reset says: its first records are new, not old.
+ * consumer.auto.offset.reset says: its first records are new, not old. `from` names the
+ * layout that was left for this one.
  */
 #include "runtime/chain_internal.h"
 
@@ -16,15 +18,26 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { ROOT_MAX_BYTES = 64 * 1024 };
 
-static void topic_file(const pst_chain *chain, const char *rest,
+static void topic_file(const pst_chain *chain, const char *dir, const char *rest,
                        char out[PST_STORE_KEY_MAX + 1])
 {
-    const char *dir = chain->conf->topics_dir;
     snprintf(out, PST_STORE_KEY_MAX + 1, "%s%s_penstock/%s/%s", dir, *dir ? "/" : "",
              chain->topic, rest);
+}
+
+static void root_key(const pst_chain *chain, const pst_place *place, bool first,
+                     char out[PST_STORE_KEY_MAX + 1])
+{
+    char rest[96], name[64] = "";
+    if (!first)
+        pst_place_name(place, name, sizeof name);
+    snprintf(rest, sizeof rest, "%" PRId32 "/%s%sroot.json", chain->partition, name,
+             *name ? "/" : "");
+    topic_file(chain, place->dir, rest, out);
 }
 
 /* The text of `json`, NULL without memory. Not by json_dumps(): when that can't grow its
@@ -74,9 +87,9 @@ static pst_rc get_json(pst_chain *chain, const char *key, json_t **out, pst_err 
             *out = NULL;
             rc = pst_fail(err, PST_E_CHAIN,
                           "%s is not the JSON object that Penstock wrote (%s): something "
-                          "else writes below %s/_penstock/; restore it or use another "
+                          "else writes below _penstock/; restore it or use another "
                           "topics.dir",
-                          key, why.text, chain->conf->topics_dir);
+                          key, why.text);
         }
     }
     pst_buf_done(&body);
@@ -117,7 +130,7 @@ static pst_rc first_partitions(pst_chain *chain, int32_t *n, pst_err *err)
         rc = host->partitions(host->self, chain->topic, &now, err);
     if (rc != PST_OK)
         return rc;
-    topic_file(chain, "partitions.json", key);
+    topic_file(chain, chain->at.dir, "partitions.json", key);
     json_t *fresh = json_pack("{s:i, s:s, s:s}", "partitions", (int)now, "cluster",
                               chain->conf->cluster, "topic", chain->topic);
     json_t *json = NULL;
@@ -139,12 +152,15 @@ static int64_t choose_start(const pst_chain *chain, const pst_log_facts *facts,
     return chain->conf->reset == PST_RESET_LATEST ? facts->high : facts->low;
 }
 
-static json_t *fresh_root(const pst_chain *chain, int64_t start, const char *layout)
+static json_t *fresh_root(const pst_chain *chain, const pst_place *place, int64_t start,
+                          const char *from)
 {
-    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:i}", "start", (json_int_t)start,
-                     "group", chain->conf->group, "cluster", chain->conf->cluster,
-                     "layout", layout, "topic", chain->topic, "partition",
-                     (int)chain->partition, "version", 1);
+    char layout[64];
+    pst_place_name(place, layout, sizeof layout);
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:i, s:s*}", "start",
+                     (json_int_t)start, "group", chain->conf->group, "cluster",
+                     chain->conf->cluster, "layout", layout, "topic", chain->topic,
+                     "partition", (int)chain->partition, "version", 1, "from", from);
 }
 
 static const char *text_of(const json_t *json, const char *name)
@@ -153,7 +169,8 @@ static const char *text_of(const json_t *json, const char *name)
     return text ? text : "";
 }
 
-static pst_rc wrong_group(const pst_chain *chain, const char *group, pst_err *err)
+static pst_rc wrong_group(const pst_chain *chain, const char *dir, const char *group,
+                          pst_err *err)
 {
     return pst_fail(
         err, PST_E_CHAIN,
@@ -161,60 +178,184 @@ static pst_rc wrong_group(const pst_chain *chain, const char *group, pst_err *er
         "connector's is \"%s\": two connectors must not share a topics.dir. "
         "Set another topics.dir, or, if this connector was renamed, "
         "chain.take.over.from=%s",
-        chain->topic, chain->partition, chain->conf->topics_dir, group,
-        chain->conf->group, pst_chain_connector_of(group));
+        chain->topic, chain->partition, dir, group, chain->conf->group,
+        pst_chain_connector_of(group));
 }
 
-static pst_rc check_root(pst_chain *chain, const json_t *json, const char *layout,
-                         pst_err *err)
+static pst_rc check_root(const pst_chain *chain, const json_t *json, const char *dir,
+                         int64_t *start, pst_err *err)
 {
-    json_t *start = json_object_get(json, "start");
-    if (!json_is_integer(start) || json_integer_value(start) < 0)
+    json_t *number = json_object_get(json, "start");
+    if (!json_is_integer(number) || json_integer_value(number) < 0)
         return pst_fail(err, PST_E_CHAIN, "the root of %s-%d has no valid start",
                         chain->topic, chain->partition);
     if (!pst_chain_is_our_group(chain->conf, text_of(json, "group")))
-        return wrong_group(chain, text_of(json, "group"), err);
+        return wrong_group(chain, dir, text_of(json, "group"), err);
     if (!pst_sv_is(pst_sv_of(text_of(json, "cluster")), chain->conf->cluster))
         return pst_fail(err, PST_E_CHAIN,
                         "the chain of %s-%d below topics.dir=%s was written from Kafka "
                         "cluster \"%s\", this is cluster \"%s\": the broker was wiped or "
                         "bootstrap.servers names another one. Set another topics.dir for "
                         "the new cluster, or go back to the old one",
-                        chain->topic, chain->partition, chain->conf->topics_dir,
-                        text_of(json, "cluster"), chain->conf->cluster);
-    if (!pst_sv_is(pst_sv_of(text_of(json, "layout")), layout))
-        return pst_fail(
-            err, PST_E_CHAIN,
-            "the chain of %s-%d was begun with layout %s, the settings ask for "
-            "%s: set partitioner.class and s3.compression.type back, or use "
-            "another topics.dir",
-            chain->topic, chain->partition, text_of(json, "layout"), layout);
-    chain->start = (int64_t)json_integer_value(start);
+                        chain->topic, chain->partition, dir, text_of(json, "cluster"),
+                        chain->conf->cluster);
+    *start = (int64_t)json_integer_value(number);
     return PST_OK;
 }
 
-pst_rc pst_chain_agree_root(pst_chain *chain, const pst_log_facts *facts, pst_err *err)
+/* The layout in a root; `dir` is the root's. */
+static pst_rc read_layout(const pst_chain *chain, const json_t *json, const char *dir,
+                          pst_place *out, pst_err *err)
 {
-    char rest[32], key[PST_STORE_KEY_MAX + 1], layout[64];
-    snprintf(rest, sizeof rest, "%" PRId32 "/root.json", chain->partition);
-    topic_file(chain, rest, key);
-    pst_chain_layout_name(chain->conf, layout, sizeof layout);
+    char text[PST_PLACE_TEXT_MAX + 64];
+    snprintf(text, sizeof text, "%s/%.60s", dir, text_of(json, "layout"));
+    if (pst_place_parse(text, out))
+        return PST_OK;
+    return pst_fail(err, PST_E_CHAIN,
+                    "the chain of %s-%d below topics.dir=%s was begun with the layout "
+                    "\"%s\", which this version does not know: use the version that "
+                    "began it",
+                    chain->topic, chain->partition, dir, text_of(json, "layout"));
+}
 
+/* The root at `key`; PST_E_NOT_FOUND without a word if there is none. */
+static pst_rc find_root(pst_chain *chain, const char *key, const char *dir,
+                        pst_place *layout, int64_t *start, pst_err *err)
+{
     json_t *json = NULL;
     pst_err sub = PST_ERR_INIT;
     pst_rc rc = get_json(chain, key, &json, &sub);
+    if (rc == PST_OK)
+        rc = check_root(chain, json, dir, start, &sub);
+    if (rc == PST_OK)
+        rc = read_layout(chain, json, dir, layout, &sub);
+    json_decref(json);
+    if (rc != PST_OK && rc != PST_E_NOT_FOUND && err && err->code == PST_OK)
+        *err = sub;
+    return rc;
+}
+
+/* The same, created if there is none. */
+static pst_rc make_root(pst_chain *chain, const char *key, const pst_place *place,
+                        int64_t at, const char *from, pst_place *layout, int64_t *start,
+                        pst_err *err)
+{
+    json_t *json = NULL;
+    pst_rc rc = agree(chain, key, fresh_root(chain, place, at, from), &json, err);
+    if (rc == PST_OK)
+        rc = check_root(chain, json, place->dir, start, err);
+    if (rc == PST_OK)
+        rc = read_layout(chain, json, place->dir, layout, err);
+    json_decref(json);
+    return rc;
+}
+
+/* The chains below chain->at.dir were begun with another layout, `first`. */
+static pst_rc begin_elsewhere(pst_chain *chain, const pst_place *first, bool known,
+                              pst_err *err)
+{
+    char key[PST_STORE_KEY_MAX + 1];
+    pst_place layout;
+    int64_t start;
+    chain->at.first = false;
+    if (known)
+        return PST_OK;
+    root_key(chain, &chain->at, false, key);
+    pst_rc rc = find_root(chain, key, chain->at.dir, &layout, &start, err);
+    if (rc == PST_OK)
+        chain->start = chain->since = start;
+    if (rc != PST_E_NOT_FOUND)
+        return rc;
+    chain->at = *first;
+    return PST_OK;
+}
+
+pst_rc pst_chain_agree_root(pst_chain *chain, const pst_log_facts *facts, bool known,
+                            pst_err *err)
+{
+    char key[PST_STORE_KEY_MAX + 1];
+    pst_place layout;
+    int64_t start = 0;
+    root_key(chain, &chain->at, true, key);
+    pst_rc rc = find_root(chain, key, chain->at.dir, &layout, &start, err);
     if (rc == PST_E_NOT_FOUND) {
         int32_t first = 0;
         rc = first_partitions(chain, &first, err);
-        if (rc == PST_OK) {
-            int64_t start = choose_start(chain, facts, first);
-            rc = agree(chain, key, fresh_root(chain, start, layout), &json, err);
-        }
-    } else if (rc != PST_OK && err && err->code == PST_OK) {
-        *err = sub;
+        if (rc == PST_OK)
+            rc = make_root(chain, key, &chain->at, choose_start(chain, facts, first),
+                           NULL, &layout, &start, err);
     }
-    if (rc == PST_OK)
-        rc = check_root(chain, json, layout, err);
+    if (rc != PST_OK)
+        return rc;
+    chain->start = start;
+    return pst_place_same(&layout, &chain->at)
+               ? PST_OK
+               : begin_elsewhere(chain, &layout, known, err);
+}
+
+/* ---- rule 10 ---- */
+
+/* Which partitions are later ones is still to be known in a new folder. */
+static pst_rc carry_partitions(pst_chain *chain, const pst_place *to, pst_err *err)
+{
+    char key[PST_STORE_KEY_MAX + 1];
+    json_t *json = NULL, *agreed = NULL;
+    pst_err sub = PST_ERR_INIT;
+    if (strcmp(chain->at.dir, to->dir) == 0)
+        return PST_OK;
+    topic_file(chain, chain->at.dir, "partitions.json", key);
+    pst_rc rc = get_json(chain, key, &json, &sub);
+    if (rc == PST_OK) {
+        topic_file(chain, to->dir, "partitions.json", key);
+        rc = agree(chain, key, json_incref(json), &agreed, &sub);
+    } else if (rc == PST_E_NOT_FOUND) {
+        rc = PST_OK;
+    }
     json_decref(json);
+    json_decref(agreed);
+    if (rc != PST_OK && err && err->code == PST_OK)
+        *err = sub;
     return rc;
+}
+
+pst_rc pst_chain_enter(pst_chain *chain, const pst_place *place, int64_t start,
+                       pst_err *err)
+{
+    char key[PST_STORE_KEY_MAX + 1], from[PST_PLACE_TEXT_MAX];
+    pst_place to = *place, layout;
+    int64_t begun;
+    pst_place_text(&chain->at, from);
+    pst_rc rc = carry_partitions(chain, &to, err);
+    if (rc != PST_OK)
+        return rc;
+    root_key(chain, &to, true, key);
+    rc = make_root(chain, key, &to, start, from, &layout, &begun, err);
+    if (rc != PST_OK)
+        return rc;
+    to.first = pst_place_same(&layout, &to);
+    if (!to.first) {
+        root_key(chain, &to, false, key);
+        rc = make_root(chain, key, &to, start, from, &layout, &begun, err);
+    }
+    if (rc != PST_OK)
+        return rc;
+    chain->at = to;
+    chain->pos = chain->since = start;
+    return PST_OK;
+}
+
+pst_rc pst_chain_look_ahead(pst_chain *chain, bool *used, pst_err *err)
+{
+    char key[PST_STORE_KEY_MAX + 1];
+    pst_place wanted, layout;
+    int64_t start;
+    pst_place_of_conf(chain->conf, &wanted);
+    root_key(chain, &wanted, true, key);
+    pst_rc rc = find_root(chain, key, wanted.dir, &layout, &start, err);
+    if (rc == PST_OK && !pst_place_same(&layout, &wanted)) {
+        root_key(chain, &wanted, false, key);
+        rc = find_root(chain, key, wanted.dir, &layout, &start, err);
+    }
+    *used = rc == PST_OK;
+    return rc == PST_E_NOT_FOUND ? PST_OK : rc;
 }

@@ -26,6 +26,7 @@ static void init_chain_conf(pst_objects *objects, const pst_objects_options *opt
         .content_type = options->encoder->content_type,
         .group = env->group,
         .take_over_from = objects->take_over_group,
+        .layout_from = conf->layout_from,
         .cluster = env->cluster,
         .reset = env->reset_latest ? PST_RESET_LATEST : PST_RESET_EARLIEST,
         .fail_on_data_loss = conf->fail_on_data_loss,

@@ -25,6 +25,7 @@ typedef struct pst_objects_conf {
     int64_t rotate_schedule_ms;
     bool fail_on_data_loss;
     char *take_over_from; /* a connector's name */
+    char *layout_from;    /* a layout's, as pst_place_text() gives it */
 } pst_objects_conf;
 
 extern const pst_conf_section pst_objects_when_section, pst_objects_where_section;

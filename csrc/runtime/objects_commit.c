@@ -13,7 +13,18 @@ void pst_part_note_commit(pst_part *part, int64_t offset)
         return; /* monotonic */
     part->commit_offset = offset;
     part->commit_due = true;
+    part->commit_serial++;
     pst_chain_metadata(&part->chain, part->commit_metadata);
+}
+
+void pst_part_commit_layout(pst_part *part)
+{
+    int64_t offset = part->commit_offset;
+    if (offset < part->chain.pos)
+        offset = part->chain.pos;
+    part->commit_offset = PST_OFFSET_NONE;
+    pst_part_note_commit(part, offset);
+    part->commit_first = part->objects->host != NULL;
 }
 
 void pst_part_commit_empty(pst_part *part)
@@ -28,12 +39,15 @@ void pst_part_commit_empty(pst_part *part)
 size_t pst_objects_precommit(pst_objects *objects, pst_tp *out, size_t max)
 {
     size_t n = 0;
-    for (pst_part *p = objects->parts; p && n < max; p = p->next)
-        if (p->commit_due)
-            out[n++] = (pst_tp){.topic = p->chain.topic,
-                                .partition = p->chain.partition,
-                                .offset = p->commit_offset,
-                                .metadata = p->commit_metadata};
+    for (pst_part *p = objects->parts; p && n < max; p = p->next) {
+        if (!p->commit_due)
+            continue;
+        p->asked_serial = p->commit_serial;
+        out[n++] = (pst_tp){.topic = p->chain.topic,
+                            .partition = p->chain.partition,
+                            .offset = p->commit_offset,
+                            .metadata = p->commit_metadata};
+    }
     return n;
 }
 
@@ -45,8 +59,8 @@ void pst_objects_committed(pst_objects *objects, const pst_tp *tps, size_t n,
         if (!p)
             continue;
         pst_chain_confirm(&p->chain, asked_ms);
-        p->commit_first = false;
-        if (p->commit_offset == tps[i].offset)
-            p->commit_due = false;
+        if (p->commit_offset != tps[i].offset || p->commit_serial != p->asked_serial)
+            continue; /* there is more to say by now */
+        p->commit_due = p->commit_first = false;
     }
 }

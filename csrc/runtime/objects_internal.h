@@ -45,6 +45,7 @@ typedef struct pst_part {
     bool commit_due;
     bool commit_first; /* no object before the commit is there */
     int64_t commit_offset;
+    uint64_t commit_serial, asked_serial; /* of what is to be said, of what was */
     char commit_metadata[PST_KAFKA_METADATA_MAX];
     /* the job under way, written by the pool */
     pst_pool_slot slot;
@@ -108,6 +109,8 @@ pst_rc pst_part_reopen(pst_part *part, pst_err *err) PST_MUST;
 
 /* objects_commit.c */
 void pst_part_note_commit(pst_part *part, int64_t offset);
+/* The commit is to name another layout, before an object follows (rule 10). */
+void pst_part_commit_layout(pst_part *part);
 /* Commits the position of a partition whose records gave no rows (rule 6). */
 void pst_part_commit_empty(pst_part *part);
 

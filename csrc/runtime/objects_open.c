@@ -76,7 +76,7 @@ static void begin(pst_part *part)
     part->read_pos = part->resume.take_from;
     part->check = part->resume.check;
     part->last = part->chain.last;
-    part->commit_first = part->resume.reset;
+    part->commit_first = part->resume.commit_first;
     part->commit_offset = part->commit_first ? PST_OFFSET_NONE : part->resume.committed;
     if (part->read_pos > part->commit_offset)
         pst_part_note_commit(part, part->read_pos);

@@ -142,6 +142,20 @@ static void adopted(pst_part *part)
         part->reopen = true; /* takes no record until it could seek */
 }
 
+/* Rule 10: the chain goes on in the settings' layout. The group's commit has to say so
+   before an object follows: by that a sleeper with the old layout is known. */
+static void sealed_chain(pst_part *part)
+{
+    pst_objects *objects = part->objects;
+    char to[PST_PLACE_TEXT_MAX];
+    pst_place_text(&part->chain.at, to);
+    pst_logf(objects->env->log, PST_LOG_INFO, objects->env->id, "chain",
+             "%s-%d: the layout was changed at offset %lld; going on in %s",
+             part->chain.topic, part->chain.partition, (long long)part->chain.pos, to);
+    pst_part_commit_layout(part);
+    pst_part_submit(part);
+}
+
 /* Rule 9: we slept, and the group went on without us. */
 static void passed(pst_part *part)
 {
@@ -226,6 +240,10 @@ static pst_rc handle(pst_part *part, pst_err *err)
     recovered(part);
     if (part->outcome == PST_PASSED) {
         passed(part);
+        return PST_OK;
+    }
+    if (part->outcome == PST_SEALED) {
+        sealed_chain(part);
         return PST_OK;
     }
     if (part->outcome == PST_APPENDED || same_window(part)) {

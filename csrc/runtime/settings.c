@@ -174,18 +174,17 @@ static const pst_setting where_rows[] = {
      .importance = PST_CONF_HIGH,
      .doc =
          "The prefix of all keys in the bucket. One connector a prefix: two that share "
-         "one are refused."},
+         "one are refused. A change seals the chain and goes on below the new one."},
     {.name = "partitioner.class",
      .type = PST_CONF_ENUM,
      .offset = AT(layout),
      .def = "DefaultPartitioner",
      .choices = layouts,
      .importance = PST_CONF_MEDIUM,
-     .doc =
-         "DefaultPartitioner: "
-         "<topics.dir>/<topic>/partition=<P>/<topic>+<P>+<start>.csv. "
-         "FlatPartitioner: <topics.dir>/<topic>+<P>+<start>.csv. It is pinned when the "
-         "chain begins."},
+     .doc = "DefaultPartitioner: "
+            "<topics.dir>/<topic>/partition=<P>/<topic>+<P>+<start>.csv. "
+            "FlatPartitioner: <topics.dir>/<topic>+<P>+<start>.csv. A change "
+            "seals the chain and goes on in the new layout."},
     {.name = "failOnDataLoss",
      .type = PST_CONF_BOOL,
      .offset = AT(fail_on_data_loss),
@@ -200,6 +199,13 @@ static const pst_setting where_rows[] = {
      .importance = PST_CONF_LOW,
      .doc = "The old name of a renamed connector: its chain may be gone on with. The old "
             "connector must not run any more."},
+    {.name = "chain.layout.from",
+     .type = PST_CONF_STRING,
+     .offset = AT(layout_from),
+     .importance = PST_CONF_LOW,
+     .doc = "The layout in use, <topics.dir>/<partitioner.class><extension>, when the "
+            "settings go back to one that was used before. A new layout needs no such "
+            "word: the chain is sealed and goes on there."},
     {.name = "path.format",
      .type = PST_CONF_STRING,
      .flags = PST_CONF_LATER,

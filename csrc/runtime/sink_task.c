@@ -27,6 +27,7 @@ enum {
     REPORT_MS = 1000,
     COMMIT_MAX = 4096,
     COMMIT_AGAIN_MS = 500,
+    LAND_COMMIT_MS = 300,
 };
 
 typedef struct sink_task {
@@ -170,10 +171,13 @@ static pst_rc on_assigned(void *opaque, pst_tp *tps, size_t n, pst_err *err)
 static bool land(sink_task *task, const pst_tp *tps, size_t n, int64_t limit_ms,
                  pst_err *err)
 {
-    int64_t until = mono(task) + limit_ms, next_ms;
-    commit_now(task); /* an object may have to wait for it */
+    int64_t until = mono(task) + limit_ms, next_ms, commit_ms = 0;
     task->ops->flush(task->sink, tps, n);
     for (;;) {
+        if (mono(task) >= commit_ms) {
+            commit_now(task); /* an object may have to wait for it */
+            commit_ms = mono(task) + LAND_COMMIT_MS;
+        }
         if (task->ops->tick(task->sink, &next_ms, err) != PST_OK)
             return false;
         if (task->ops->idle(task->sink, tps, n))

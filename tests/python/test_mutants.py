@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PROGRAMS = ("test_chain", "test_objects")
+PROGRAMS = ("test_chain", "test_chain_seal", "test_objects")
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ MUTANTS = [
     Mutant(
         "6: the position is kept in the commit",
         "chain_key.c",
-        'layout=%s", (long long)chain->pos,',
-        'layout=%s", (long long)last->offset + 1,',
+        "             (long long)chain->pos, (long long)last->offset,",
+        "             (long long)last->offset + 1, (long long)last->offset,",
     ),
     Mutant(
         "7: a rewound group stops",
@@ -114,6 +114,79 @@ MUTANTS = [
         "chain_append.c",
         "pst_chain_confirm(chain, now);",
         "pst_chain_confirm(chain, pst_mono_ms(chain->conf->clock));",
+    ),
+    Mutant(
+        "9: a sleeper knows the layout in the commit",
+        "chain_append.c",
+        "pos > chain->pos || moved;",
+        "pos > chain->pos || (moved && false);",
+    ),
+    Mutant(
+        "10: the old layout is sealed",
+        "chain_append.c",
+        "    if (pst_chain_is_elsewhere(chain))\n"
+        "        return pst_chain_seal(chain, window, dated_ms, outcome, err);\n",
+        "    pst_place_of_conf(chain->conf, &chain->at);\n",
+    ),
+    Mutant(
+        "10: the seal is created conditionally",
+        "chain_seal.c",
+        ".create_only = conf->conditional,",
+        ".create_only = false,",
+    ),
+    Mutant(
+        "10: the seal is at the chain's end",
+        "chain_seal.c",
+        "pst_rc rc = pst_chain_key(chain, chain->pos, chain->pos, key, err);",
+        "pst_rc rc = pst_chain_key(chain, window->next, window->next, key, err);",
+    ),
+    Mutant(
+        "10: who meets a seal for another layout stops",
+        "chain_seal.c",
+        "if (pst_place_same(&to, &wanted))",
+        "if (pst_place_same(&to, &to))",
+    ),
+    Mutant(
+        "10: a layout that was left is not gone back to",
+        "chain_seal.c",
+        "if (used && !(from && strcmp(from, at) == 0))",
+        "if (used && false)",
+    ),
+    Mutant(
+        "10: no layout is left before it has an object",
+        "chain_seal.c",
+        "if (chain->since == chain->pos)",
+        "if (chain->since > chain->pos)",
+    ),
+    Mutant(
+        "10: recovery follows the seal",
+        "chain_recover.c",
+        "        rc = follow_seal(chain, &object, &more, err);",
+        "        more = false;",
+    ),
+    Mutant(
+        "10: the commit names the layout",
+        "chain_recover.c",
+        "        chain->at = *named;",
+        "        known = true;",
+    ),
+    Mutant(
+        "10: the new layout is committed before an object",
+        "objects_commit.c",
+        "    part->commit_first = part->objects->host != NULL;",
+        "    part->commit_first = false;",
+    ),
+    Mutant(
+        "10: an older commit's answer is not taken for it",
+        "objects_commit.c",
+        " || p->commit_serial != p->asked_serial)",
+        " && p->commit_serial != p->asked_serial)",
+    ),
+    Mutant(
+        "10: links of a later layout have their own folder",
+        "chain_key.c",
+        "    if (!chain->at.first)\n",
+        "    if (chain->at.first && !*dir)\n",
     ),
 ]
 

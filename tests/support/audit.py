@@ -20,7 +20,7 @@ import json
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -130,7 +130,8 @@ class Audit:
     `client` reads the topic and the group's offsets; without `group` and `client`
     the offsets are not checked. With `complete=False` records beyond the chain's end
     are not lost yet. `conditional=False` is for a store without conditional create:
-    its keys say where the object ends, too.
+    its keys say where the object ends, too. `later` are the (topics.dir, flat) that the
+    chain was sealed for since; a seal must name the place of the object after it.
     """
 
     topic: str
@@ -146,6 +147,7 @@ class Audit:
     conditional: bool = True
     record_id: RecordId = json_id
     row_id: RowId = first_column
+    later: Sequence[tuple[str, bool]] = ()
     problems: list[str] = field(default_factory=list, init=False)
     lost: list[str] = field(default_factory=list, init=False)
     doubled: list[str] = field(default_factory=list, init=False)
@@ -188,31 +190,40 @@ class Audit:
         below = f"_penstock/{self.topic}/{partition}/{name}"
         return f"{self.prefix}/{below}" if self.prefix else below
 
-    def _data_key(self, partition: int, start: int, ext: str) -> str:
+    def _data_keys(self, partition: int, start: int, ext: str) -> dict[str, str]:
+        """The keys that the layouts demand, and each layout's name."""
         name = f"{self.topic}+{partition}+{start:020d}{ext}"
-        folder = "" if self.flat else f"{self.topic}/partition={partition}/"
-        return f"{self.prefix}/{folder}{name}" if self.prefix else f"{folder}{name}"
+        keys = {}
+        for prefix, flat in ((self.prefix, self.flat), *self.later):
+            folder = "" if flat else f"{self.topic}/partition={partition}/"
+            layout = f"{prefix}/{'Flat' if flat else 'Default'}Partitioner{ext}"
+            keys[f"{prefix}/{folder}{name}" if prefix else f"{folder}{name}"] = layout
+        return keys
 
     def _chains(self) -> defaultdict[int, list[_Link]]:
         """The topic's data objects per partition, by start; strays are problems."""
         chains: defaultdict[int, list[_Link]] = defaultdict(list)
-        folder = f"{self.prefix}/" if self.prefix else ""
-        for stored in self.store.objects(folder):
-            if stored.key.startswith(f"{folder}_penstock/"):
-                continue
+        for stored in self._data_objects():
             match = _NAME.fullmatch(stored.key.rpartition("/")[2])
             if match is None:
                 self.problems.append(f"{stored.key}: not a data object's name")
             elif match["topic"] == self.topic:
                 partition, start = int(match["p"]), int(match["start"])
-                right = self._data_key(partition, start, match["ext"])
-                if stored.key != right or bool(match["end"]) == self.conditional:
+                right = self._data_keys(partition, start, match["ext"])
+                if stored.key not in right or bool(match["end"]) == self.conditional:
                     self.problems.append(f"{stored.key}: not where the layout puts it")
                 ids = self._ids(stored)
                 chains[partition].append(_Link(stored, partition, start, ids))
         for chain in chains.values():
-            chain.sort(key=lambda link: link.start)
+            chain.sort(key=lambda link: (link.start, link.next))
         return chains
+
+    def _data_objects(self) -> Iterator[StoredObject]:
+        for prefix in dict.fromkeys((self.prefix, *(name for name, _ in self.later))):
+            folder = f"{prefix}/" if prefix else ""
+            for stored in self.store.objects(folder):
+                if not stored.key.startswith(f"{folder}_penstock/"):
+                    yield stored
 
     def _ids(self, stored: StoredObject) -> list[str]:
         try:
@@ -246,10 +257,23 @@ class Audit:
                     f"{before.stored.key}: next is {before.next}, "
                     f"but the next object starts at {after.start}"
                 )
+            self._check_seal(before, after)
+
+    def _check_seal(self, before: _Link, after: _Link) -> None:
+        seal = before.stored.meta.get("seal")
+        match = _NAME.fullmatch(after.stored.key.rpartition("/")[2])
+        if seal is None or match is None:
+            return
+        keys = self._data_keys(after.partition, after.start, match["ext"])
+        if keys.get(after.stored.key) != seal:
+            self.problems.append(
+                f"{before.stored.key}: sealed for {seal}, the chain goes on with "
+                f"{after.stored.key}"
+            )
 
     def _check_object(self, link: _Link, window: list[tuple[Record, str | None]]) -> None:
         key, meta = link.stored.key, link.stored.meta
-        if link.next <= link.start and "seal" not in meta:
+        if (link.next <= link.start) != ("seal" in meta):
             self.problems.append(f"{key}: next is {meta.get('next')!r}")
         want = [rid for _, rid in window if rid is not None]
         if want != link.ids:
@@ -353,11 +377,12 @@ def audit(
     conditional: bool = True,
     record_id: RecordId = json_id,
     row_id: RowId = first_column,
+    later: Sequence[tuple[str, bool]] = (),
 ) -> Report:
     """Run an `Audit` and print its line. Raises AuditError."""
     report = Audit(
         topic, store, client, records, group, cluster, prefix, flat, header, complete,
-        conditional, record_id, row_id,
+        conditional, record_id, row_id, later,
     ).run()  # fmt: skip
     print(report)
     return report

@@ -130,6 +130,15 @@ def read_link(text: str) -> dict[str, str]:
     return _strip({name: unquote(value) for name, value in found})
 
 
+def link_key(text: str) -> str:
+    """The key of the object that a link file stands for."""
+    (key,) = (line[4:] for line in text.splitlines() if line.startswith("key "))
+    return unquote(key)
+
+
+Links = dict[tuple[str, int, int], list[Path]]
+
+
 class Folder:
     """A directory store. An object's metadata is in its link file below `_penstock/`."""
 
@@ -146,23 +155,27 @@ class Folder:
             if path.is_file():
                 yield path.relative_to(self.path).as_posix()
 
-    def _links(self) -> dict[tuple[str, int, int], Path]:
-        """The link files by topic, partition and start."""
-        found = {}
-        for link in self.path.rglob("_penstock/*/*/*"):
-            if link.is_file() and link.name.isdigit():
-                place = (link.parent.parent.name, int(link.parent.name), int(link.name))
-                found[place] = link
+    def _links(self) -> Links:
+        """The link files by topic, partition and start; of each layout one."""
+        found: Links = {}
+        for below in ("*/*/*", "*/*/*/*"):
+            for link in self.path.rglob(f"_penstock/{below}"):
+                if link.is_file() and link.name.isdigit():
+                    folder = link.parent if below == "*/*/*" else link.parent.parent
+                    place = (folder.parent.name, int(folder.name), int(link.name))
+                    found.setdefault(place, []).append(link)
         return found
 
-    def _load(self, key: str, links: dict[tuple[str, int, int], Path]) -> StoredObject:
+    def _load(self, key: str, links: Links) -> StoredObject:
         path = self.path / key
         if not path.is_file():
             raise KeyError(key)
         match = re.fullmatch(r"(?:.*/)?([^/]+)\+(\d+)\+(\d{20})\.[^/]+", key)
         place = (match[1], int(match[2]), int(match[3])) if match else None
-        meta = read_link(links[place].read_text()) if place in links else {}
-        return StoredObject(key, path.read_bytes(), meta)
+        texts = [link.read_text() for link in links.get(place, ())] if place else []
+        if len(texts) > 1:  # a seal, and the object after it in another layout
+            texts = [text for text in texts if link_key(text) == key]
+        return StoredObject(key, path.read_bytes(), read_link(texts[0]) if texts else {})
 
     def get(self, key: str) -> StoredObject:
         """One object with its metadata. Raises KeyError when there is none."""

@@ -74,7 +74,7 @@ struct run_world {
     bool fired;
     int64_t committed[RUN_PARTS], position[RUN_PARTS];
     char metadata[RUN_PARTS][PST_KAFKA_METADATA_MAX];
-    bool rivals_came;
+    bool rivals_came, answered;
     pst_sink_host host;
     /* what the sink is lent */
     pst_clock clock;
@@ -268,11 +268,12 @@ static inline size_t run_rival_text(const run_world *world, const run_record *re
     return len;
 }
 
-/* Other writers come once, after the first opening. */
+/* Other writers come once, when the first commit is answered: before it no sink puts
+   anything, and then a sleeper's commits are refused. */
 static void run_rivals(run_world *world)
 {
     enum { TAKEN = 3 };
-    if (world->rivals_came)
+    if (world->rivals_came || !world->answered)
         return;
     world->rivals_came = true;
     const run_record *last = &world->records[TAKEN - 1];
@@ -364,8 +365,11 @@ static void run_commit(run_world *world, pst_sink *sink)
             run_accept(world, &tps[i]);
     bool unanswered = !failed && run_faulty(world, "commit", true, &err, &lost);
     pthread_mutex_unlock(&world->lock);
-    if (!failed && !unanswered)
-        world->ops->committed(sink, tps, n, asked_ms);
+    if (failed || unanswered)
+        return;
+    world->ops->committed(sink, tps, n, asked_ms);
+    world->answered |= n == RUN_PARTS;
+    run_rivals(world);
 }
 
 static bool run_done(const run_world *world)
@@ -380,8 +384,6 @@ static bool run_done(const run_world *world)
 static pst_rc run_turns(run_world *world, pst_sink *sink, pst_err *err)
 {
     pst_rc rc = run_open(world, sink, err);
-    if (rc == PST_OK)
-        run_rivals(world);
     for (int i = 0; rc == PST_OK && !run_done(world); i++) {
         int64_t next_ms;
         assert_true(i < RUN_TURNS);

@@ -644,6 +644,50 @@ static void a_reset_is_committed_before_an_object(void **state)
     open_one(f, 50, 51);
 }
 
+/* Rule 10: the seal, the commit that names the new layout, then the object. An older
+   commit's answer is not taken for it. */
+static void a_layout_is_committed_before_an_object(void **state)
+{
+    fixture *f = *state;
+    pst_tp tp[4], older[1];
+    open_one(f, 0, 0);
+    put(f, 0, "a");
+    fake_clock_add(&f->clock, 10001);
+    settle(f);
+    assert_int_equal(pst_objects_precommit(f->objects, tp, 4), 1);
+    f->committed = tp[0].offset;
+    snprintf(f->metadata, sizeof f->metadata, "%s", tp[0].metadata);
+    pst_objects_free(f->objects);
+    f->conf.topics_dir = (char *)(uintptr_t) "v";
+    make(f);
+    open_only(f, 0, 1);
+    assert_int_equal(pst_objects_precommit(f->objects, tp, 4), 0);
+    put(f, 1, "");
+    fake_clock_add(&f->clock, 10001);
+    settle(f);
+    /* A window without rows seals nothing. */
+    assert_int_equal(pst_objects_precommit(f->objects, older, 1), 1);
+    assert_int_equal(older[0].offset, 2);
+    assert_non_null(strstr(older[0].metadata, "layout=t/DefaultPartitioner.csv"));
+    put(f, 2, "b");
+    fake_clock_add(&f->clock, 10001);
+    settle(f);
+    const char *first = "v/u/partition=0/u+0+00000000000000000001.csv";
+    assert_string_equal(body(f, 1), ""); /* the seal */
+    pst_objects_committed(f->objects, older, 1, f->clock.mono);
+    settle(f);
+    assert_null(fake_find(f->store, first));
+    assert_int_equal(pst_objects_precommit(f->objects, tp, 4), 1);
+    assert_int_equal(tp[0].offset, 2); /* it never goes back */
+    assert_non_null(strstr(tp[0].metadata, "pos=1 "));
+    assert_non_null(strstr(tp[0].metadata, "layout=v/DefaultPartitioner.csv empty=1"));
+    pst_objects_committed(f->objects, tp, 1, f->clock.mono);
+    settle(f);
+    assert_string_equal(fake_find(f->store, first)->bytes, "head\nb\n");
+    assert_int_equal(pst_objects_precommit(f->objects, tp, 4), 1);
+    assert_int_equal(tp[0].offset, 3);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -669,6 +713,7 @@ int main(void)
         TEST(closed_partition_drops_its_records),
         TEST(open_fails_at_once_on_a_safety_rule),
         TEST(a_reset_is_committed_before_an_object),
+        TEST(a_layout_is_committed_before_an_object),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
