@@ -14,6 +14,9 @@ void *pst_calloc(size_t count, size_t size) __attribute__((malloc)) PST_MUST;
 /* On failure the old block stays valid. NULL when count * size overflows. */
 void *pst_realloc(void *old, size_t count, size_t size) PST_MUST;
 void pst_free(void *p);
+/* Gives freed memory back to the system; worth some milliseconds, after much was freed.
+ */
+void pst_mem_trim(void);
 /* A NUL-terminated copy of n bytes, or of a string. */
 char *pst_strndup(const char *s, size_t n) PST_MUST;
 char *pst_strdup(const char *s) PST_MUST;

@@ -6,6 +6,17 @@
 
 #include <stdio.h>
 #include <string.h>
+#ifdef __GLIBC__ /* the headers above define it */
+#include <malloc.h>
+#endif
+
+/* glibc keeps what is freed below the top of a heap, and heaps of other threads whole. */
+void pst_mem_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
 
 char *pst_strndup(const char *s, size_t n)
 {

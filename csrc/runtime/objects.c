@@ -7,7 +7,13 @@
 #include <string.h>
 #include <time.h>
 
-enum { POOL_THREADS = 4, ROW_MAX_SHARE = 4, CLOCK_SLACK_MS = 200 };
+enum {
+    POOL_THREADS = 4,
+    ROW_MAX_SHARE = 4,
+    CLOCK_SLACK_MS = 200,
+    OVERLAP_SHARE = 8,
+    OVERLAP_BYTES = 8 * 1024 * 1024,
+};
 
 /* ---- life ---- */
 
@@ -199,7 +205,8 @@ static pst_rc window_add(pst_part *part, pst_window *window, const pst_buf *byte
 {
     size_t before = window->bytes.reserved;
     pst_rc rc = pst_chunks_add(&window->bytes, bytes->data, bytes->len);
-    pst_budget_add(part->objects->env->budget, window->bytes.reserved - before);
+    if (window->bytes.reserved != before)
+        pst_budget_add(part->objects->env->budget, window->bytes.reserved - before);
     return rc == PST_OK ? PST_OK : pst_fail_nomem(err, "window");
 }
 
@@ -244,6 +251,17 @@ static pst_rc reject(pst_part *part, const pst_msg *msg, const pst_err *why, pst
     return PST_OK;
 }
 
+/* While a partition's upload is idle, more than this is not held back, so that uploading
+   and encoding overlap from the beginning; while it is busy, the window grows. Only where
+   nobody has said how large an object is to be. */
+static bool worth_uploading(const pst_part *part)
+{
+    const pst_objects_conf *conf = part->objects->conf;
+    size_t share = (size_t)part->objects->env->budget->limit / OVERLAP_SHARE;
+    return !conf->flush_size && !conf->flush_bytes && !part->line && !part->in_flight &&
+           part->open->bytes.len >= (share < OVERLAP_BYTES ? share : OVERLAP_BYTES);
+}
+
 static bool window_full(const pst_part *part)
 {
     const pst_objects_conf *conf = part->objects->conf;
@@ -251,7 +269,8 @@ static bool window_full(const pst_part *part)
     if (!window || !window->rows)
         return false;
     return (conf->flush_size && window->records >= conf->flush_size) ||
-           (conf->flush_bytes && (int64_t)window->bytes.len >= conf->flush_bytes);
+           (conf->flush_bytes && (int64_t)window->bytes.len >= conf->flush_bytes) ||
+           worth_uploading(part);
 }
 
 /* The fingerprint of the last record is wanted once a window, not once a record: it is

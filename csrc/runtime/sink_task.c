@@ -11,6 +11,7 @@
 #include "runtime/sink_task.h"
 
 #include "base/mem.h"
+#include "runtime/budget.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,8 @@ enum {
     COMMIT_MAX = 4096,
     COMMIT_AGAIN_MS = 500,
     LAND_COMMIT_MS = 300,
+    TRIM_MS = 5000,      /* at most so often */
+    TRIM_AFTER = 100000, /* records: fewer leave little behind */
 };
 
 typedef struct sink_task {
@@ -48,8 +51,9 @@ typedef struct sink_task {
     size_t n_items, at;
     bool idle; /* the last poll gave nothing */
     bool committing, assigned, ended;
-    int64_t commit_after_ms, commit_asked_ms;
-    pst_tp *tps; /* COMMIT_MAX */
+    int64_t commit_after_ms, commit_asked_ms, trim_after_ms;
+    uint64_t taken; /* since memory was last given back */
+    pst_tp *tps;    /* COMMIT_MAX */
 } sink_task;
 
 static int64_t mono(const sink_task *task)
@@ -351,7 +355,20 @@ static pst_rc take_items(sink_task *task, pst_err *err)
     pst_rc rc = task->ops->put(task->sink, task->items + task->at,
                                task->n_items - task->at, &taken, err);
     task->at += taken;
+    task->taken += taken;
     return rc;
+}
+
+/* After a rush, when nothing waits to be taken and nearly all is landed. */
+static void trim(sink_task *task)
+{
+    const pst_budget *budget = task->env->budget;
+    if (task->taken < TRIM_AFTER || !task->idle || mono(task) < task->trim_after_ms ||
+        pst_budget_used(budget) > budget->limit / 16)
+        return;
+    task->taken = 0;
+    task->trim_after_ms = mono(task) + TRIM_MS;
+    pst_mem_trim();
 }
 
 static int poll_ms(const sink_task *task, int64_t next_ms)
@@ -391,6 +408,7 @@ static pst_rc turn(sink_task *task, int64_t *next_ms, pst_err *err)
     if (rc == PST_OK) {
         commit_some(task);
         tell(task);
+        trim(task);
     }
     return rc;
 }

@@ -290,6 +290,26 @@ static void flush_size_closes_at_the_record(void **state)
     assert_null(body(f, 4));
 }
 
+/* An eighth of the limit goes up at once when nothing else does, unless somebody has said
+   how large objects are to be. */
+static void a_large_window_does_not_wait_for_an_idle_store(void **state)
+{
+    fixture *f = *state;
+    static char value[(1 << 17) + 1]; /* an eighth, and its NUL */
+    memset(value, 'x', sizeof value - 1);
+    open_one(f, 0, 0);
+    put(f, 0, "a");
+    settle(f);
+    assert_null(body(f, 0));
+    put(f, 1, value);
+    settle(f);
+    assert_non_null(body(f, 0));
+    f->conf.flush_size = 1000;
+    put(f, 2, value);
+    settle(f);
+    assert_null(body(f, 2));
+}
+
 /* Rule 3: one window in flight; the next is put only after its outcome, in order. */
 static void windows_go_in_order_through_failures(void **state)
 {
@@ -697,6 +717,7 @@ int main(void)
         TEST(timer_is_aligned_to_the_wall_clock),
         TEST(wall_clock_set_back_does_not_hold_records),
         TEST(flush_size_closes_at_the_record),
+        TEST(a_large_window_does_not_wait_for_an_idle_store),
         TEST(windows_go_in_order_through_failures),
         TEST(window_without_rows_commits_only),
         TEST(end_of_partition_is_committed),
