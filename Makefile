@@ -107,7 +107,7 @@ tsan-worker: setup-test tsan-daemon ## the daemon under TSan: start, rebalances,
 PY_STAMP := $(BUILD)/py.stamp
 $(PY_STAMP): $(BUILD)/libpenstock.a $(BUILD)/penstockd $(wildcard csrc/*/*.h csrc/pyext/*.c) \
              $(wildcard connectors/*.py connectors/*/*.py connectors/*.pyi connectors/py.typed) \
-             $(wildcard connectors/data/* connectors/*/*.h airflow_provider/*.py) \
+             $(wildcard connectors/data/* connectors/*/*.h airflow_provider/*.py airflow_provider/*/*.py) \
              setup.py pyproject.toml VERSION
 	@mkdir -p $(@D)
 	@echo "  PY    penstock into .venv"
@@ -123,6 +123,14 @@ test: setup-test ## everything: set-up, build, lint, unit tests, sanitizers, pyt
 	@$(MAKE) --no-print-directory CI=1 lint-quick docs-check unit conformance
 	@$(MAKE) --no-print-directory CI=1 unit-asan unit-tsan tsan-daemon py
 	@$(PYTHON) -m pytest $(PYTEST)
+	@$(MAKE) --no-print-directory CI=1 test-airflow test-airflow2
+
+# The provider on a real Airflow; the environments come from lock files, into the cache.
+.PHONY: test-airflow test-airflow2
+test-airflow: setup-test py ## the Airflow provider on Airflow 3
+	@$(PYTHON) -m tests.airflow 3 $(PYTEST)
+test-airflow2: setup-test py ## the Airflow provider on Airflow 2.11
+	@$(PYTHON) -m tests.airflow 2 $(PYTEST)
 
 .PHONY: demo
 demo: setup-build ## users → Kafka → CSV in one process, nothing else installed
@@ -176,7 +184,10 @@ lint-quick:
 	@mkdir -p build/typing; ln -sfn ../../connectors build/typing/penstock; \
 	  ln -sfn ../../airflow_provider build/typing/penstock_airflow
 	@MYPYPATH=build/typing $(PYTHON) -m mypy --no-error-summary -p penstock \
-	  -p penstock_airflow -p tests.python -p tests.support -p tests.services
+	  -p tests.python -p tests.support -p tests.services
+	@MYPYPATH=build/typing $(PYTHON) -m mypy --no-error-summary --cache-dir .mypy_cache/airflow \
+	  --python-executable "$$($(PYTHON) -m tests.services.airflow_env 3)" \
+	  -p penstock_airflow -p tests.airflow
 	@shellcheck scripts/*.sh .ci/run
 
 # ---- docs, install ----

@@ -78,6 +78,7 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
         "penstock/_connectors.pyi",
         "penstock/data/users.json",
         "penstock_airflow/__init__.py",
+        "penstock_airflow/operators/s3csv.py",
         f"penstock-{VERSION}.data/scripts/penstockd",
     ):
         assert name in names

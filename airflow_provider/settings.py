@@ -1,0 +1,166 @@
+"""Airflow connections as Penstock's settings.
+
+`kafka_default` is the apache-kafka provider's: its extras are librdkafka's settings by
+their own names. `aws_default` is the amazon provider's; without that provider its login,
+password and extras are read here, and there is no assuming of roles then.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowNotFoundException,
+    BaseHook,
+    mask_secret,
+)
+
+Setting = str | int | float | bool
+Settings = dict[str, Setting]
+_SECRET_PARTS = ("password", "secret", "token", "ssl.key", ".pem", "oauthbearer")
+
+log = logging.getLogger(__name__)
+
+# What a connection for other operators may hold and Penstock decides by itself.
+_OURS = {
+    "group.id": "the group follows from the connector's name",
+    "group.instance.id": "a task's run is not a static member",
+    "auto.offset.reset": "see starting_offsets",
+    "enable.auto.commit": "offsets are committed once an object is durable",
+    "auto.commit.interval.ms": "offsets are committed once an object is durable",
+    "enable.auto.offset.store": "offsets are committed once an object is durable",
+    "enable.partition.eof": "the end of a partition must be seen",
+    "acks": "a record counts once all in-sync replicas have it",
+    "request.required.acks": "a record counts once all in-sync replicas have it",
+    "enable.idempotence": "a record must not be produced twice by a retry",
+    "transactional.id": "it follows from the connector's name",
+}
+_CALLBACKS = {"on_commit", "on_assign", "on_revoke", "on_lost", "on_delivery", "logger"}
+
+
+def as_text(value: Setting) -> str:
+    """A JSON value as librdkafka writes it: false → "false", 10 → "10"."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def is_secret(key: str) -> bool:
+    """Must the value of this librdkafka setting never be shown?"""
+    return any(part in key for part in _SECRET_PARTS)
+
+
+def _setting(conn_id: str, key: str, value: Any) -> str:
+    """One extra of a Kafka connection. Raises AirflowFailException."""
+    if key.endswith("_cb") or key in _CALLBACKS:
+        raise AirflowFailException(
+            f"connection {conn_id}: {key} is a Python callback, which C cannot call; "
+            "use a connection without it"
+        )
+    if not isinstance(value, str | int | float):
+        raise AirflowFailException(
+            f"connection {conn_id}: {key} must be a text, a number or true or false, not "
+            f"{type(value).__name__}"
+        )
+    return as_text(value)
+
+
+def kafka_settings(conn_id: str) -> Settings:
+    """The worker's settings that a Kafka connection gives.
+
+    What Penstock decides by itself (group.id, acks …) is left out with a line in the
+    log. Raises AirflowFailException for what cannot be used, callbacks above all.
+    """
+    extras: Mapping[str, Any] = BaseHook.get_connection(conn_id).extra_dejson
+    settings: Settings = {}
+    for key, value in extras.items():
+        if key in _OURS:
+            log.info("connection %s: %s is left out: %s", conn_id, key, _OURS[key])
+            continue
+        settings[key] = _setting(conn_id, key, value)
+        if is_secret(key):
+            mask_secret(settings[key])
+    if not settings.get("bootstrap.servers"):
+        raise AirflowFailException(
+            f"connection {conn_id}: bootstrap.servers is missing in the extras"
+        )
+    return settings
+
+
+def _amazon(conn_id: str) -> dict[str, Any] | None:
+    """Through the amazon provider; None when it is not installed."""
+    try:
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    except ImportError:
+        return None
+    hook = S3Hook(aws_conn_id=conn_id)
+    found = hook.get_credentials()
+    return {
+        "access": found.access_key,
+        "secret": found.secret_key,
+        "token": found.token,
+        "region": hook.region_name,
+        "endpoint": hook.conn_config.get_service_endpoint_url("s3"),
+        "verify": hook.verify,
+    }
+
+
+def _plain(conn_id: str) -> dict[str, Any]:
+    """Without it: what the connection's own fields say."""
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        log.info("no connection %s: credentials come from the environment", conn_id)
+        return {}
+    extra = connection.extra_dejson
+    if extra.get("role_arn"):
+        raise AirflowFailException(
+            f"connection {conn_id}: role_arn needs apache-airflow-providers-amazon"
+        )
+    service = (extra.get("service_config") or {}).get("s3") or {}
+    return {
+        "access": connection.login or extra.get("aws_access_key_id"),
+        "secret": connection.password or extra.get("aws_secret_access_key"),
+        "token": extra.get("aws_session_token"),
+        "region": extra.get("region_name"),
+        "endpoint": service.get("endpoint_url") or extra.get("endpoint_url"),
+        "verify": extra.get("verify"),
+    }
+
+
+_S3_NAMES = {
+    "access": "aws.access.key.id",
+    "secret": "aws.secret.access.key",
+    "token": "aws.session.token",
+    "region": "s3.region",
+    "endpoint": "store.url",
+}
+
+
+def s3_settings(conn_id: str | None) -> Settings:
+    """The sink's settings that an AWS connection gives; none for None.
+
+    Raises what the amazon provider raises when it cannot get credentials, and
+    AirflowFailException for what cannot be used.
+    """
+    if conn_id is None:
+        return {}
+    found = _amazon(conn_id)
+    if found is None:
+        found = _plain(conn_id)
+    verify = found.get("verify")
+    if verify is False:
+        raise AirflowFailException(
+            f"connection {conn_id}: verify=false would accept any server; give verify a "
+            "file of CA certificates (PEM)"
+        )
+    for name in ("secret", "token"):
+        if found.get(name):
+            mask_secret(found[name])
+    settings: Settings = {
+        key: str(found[name]) for name, key in _S3_NAMES.items() if found.get(name)
+    }
+    if isinstance(verify, str):
+        settings["store.ssl.ca.location"] = verify
+    return settings
