@@ -417,11 +417,26 @@ static pst_rc check_bootstrap(const rd_kafka_conf_t *conf, pst_err *err)
                     "bootstrap.servers is not set: host:port of a broker");
 }
 
+/* "Group … changed join state steady -> wait-join (state up)": there is no other way to
+   hear of it; see pst_consumer_joining(). */
+static void hear_join_state(pst_kafka_link *link, const char *text)
+{
+    const char *to = strstr(text, " -> ");
+    if (to)
+        atomic_store(&link->joining, strncmp(to, " -> wait-join", 13) == 0 ||
+                                         strncmp(to, " -> wait-metadata", 17) == 0 ||
+                                         strncmp(to, " -> wait-sync", 13) == 0);
+}
+
 static void on_log(const rd_kafka_t *rk, int level, const char *facility,
                    const char *text)
 {
     pst_kafka_link *link = rk ? rd_kafka_opaque(rk) : NULL;
-    if (link)
+    if (!link)
+        return;
+    if (strcmp(facility, "CGRPJOINSTATE") == 0)
+        hear_join_state(link, text);
+    if (level < 7 || !link->no_debug)
         pst_kafka_link_log(link, level, facility, text);
 }
 

@@ -113,6 +113,30 @@ static pst_rc set_sizes(rd_kafka_conf_t *conf, const pst_consumer_config *config
     return rc;
 }
 
+static char *conf_text(const rd_kafka_conf_t *conf, const char *name)
+{
+    char text[1024];
+    size_t size = sizeof text;
+    if (rd_kafka_conf_get(conf, name, text, &size) != RD_KAFKA_CONF_OK)
+        text[0] = '\0';
+    char *copy = pst_strdup(text);
+    pst_wipe(text, sizeof text);
+    return copy;
+}
+
+/* librdkafka tells how its joining goes by debug lines alone: pst_consumer_joining(). */
+static pst_rc hear_group(rd_kafka_conf_t *conf, pst_kafka_link *link, pst_err *err)
+{
+    char *own = conf_text(conf, "debug");
+    if (!own)
+        return pst_fail_nomem(err, "Kafka consumer");
+    link->no_debug = !*own;
+    char text[1100];
+    snprintf(text, sizeof text, "%s%scgrp", own, *own ? "," : "");
+    pst_free(own);
+    return pst_kafka_conf_set(conf, "debug", text, err);
+}
+
 static pst_rc set_presets(rd_kafka_conf_t *conf, const pst_consumer_config *config,
                           pst_err *err)
 {
@@ -266,17 +290,6 @@ static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 
 /* ---- life ---- */
 
-static char *conf_text(const rd_kafka_conf_t *conf, const char *name)
-{
-    char text[1024];
-    size_t size = sizeof text;
-    if (rd_kafka_conf_get(conf, name, text, &size) != RD_KAFKA_CONF_OK)
-        text[0] = '\0';
-    char *copy = pst_strdup(text);
-    pst_wipe(text, sizeof text);
-    return copy;
-}
-
 /* librdkafka's threads must not take the program's signals. */
 static pst_rc start_client(pst_consumer *consumer, rd_kafka_conf_t *conf, pst_err *err)
 {
@@ -322,6 +335,8 @@ pst_rc pst_consumer_new(pst_consumer **out, const pst_consumer_config *config,
     pst_rc rc = pst_kafka_conf_build(&conf, PST_KAFKA_CONSUMER, &config->kafka, err);
     if (rc == PST_OK) {
         rc = set_presets(conf, config, err);
+        if (rc == PST_OK)
+            rc = hear_group(conf, &consumer->link, err);
         if (rc != PST_OK)
             rd_kafka_conf_destroy(conf);
     }
@@ -422,6 +437,11 @@ pst_rc pst_consumer_subscribe(pst_consumer *consumer, const char *const *topics,
     rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     return code ? pst_kafka_fail(err, code, "subscribe", NULL) : PST_OK;
+}
+
+bool pst_consumer_joining(const pst_consumer *consumer)
+{
+    return atomic_load(&((pst_consumer *)(uintptr_t)consumer)->link.joining);
 }
 
 int pst_consumer_session_timeout_ms(const pst_consumer *consumer)

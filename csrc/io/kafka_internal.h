@@ -15,6 +15,7 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #if RD_KAFKA_VERSION < 0x020000ff
 #error "librdkafka 2.0 or newer is needed"
@@ -39,6 +40,8 @@ typedef struct pst_kafka_link {
     char task[128];
     char last_error[PST_KAFKA_ERROR_TEXT]; /* "" = none */
     pst_kafka_seen seen[PST_KAFKA_LOG_SEEN];
+    bool no_debug;        /* debug lines are for us alone */
+    _Atomic bool joining; /* the group is being joined, and its generation may be over */
 } pst_kafka_link;
 
 /* Cannot fail. Copies what it needs of the options, but the log is borrowed. */

@@ -129,7 +129,8 @@ static void on_committed(void *opaque, const pst_tp *tps, size_t n, const pst_er
 
 static void commit_some(sink_task *task)
 {
-    if (task->committing || mono(task) < task->commit_after_ms)
+    if (task->committing || mono(task) < task->commit_after_ms ||
+        pst_consumer_joining(task->consumer))
         return;
     size_t n = task->ops->precommit(task->sink, task->tps, COMMIT_MAX);
     pst_err why = PST_ERR_INIT;
