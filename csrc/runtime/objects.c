@@ -8,7 +8,7 @@
 #include <time.h>
 
 enum {
-    POOL_THREADS = 4,
+    POOL_THREADS = 16, /* as many as the store's connections at once */
     ROW_MAX_SHARE = 4,
     CLOCK_SLACK_MS = 200,
     OVERLAP_SHARE = 8,
@@ -94,6 +94,7 @@ static void drop_open(pst_part *part)
 {
     if (!part->open)
         return;
+    part->objects->open_bytes -= (int64_t)part->open->bytes.reserved;
     pst_window_done(part->objects, part->open);
     pst_free(part->open);
     part->open = NULL;
@@ -142,16 +143,20 @@ void pst_objects_free(pst_objects *objects)
     pst_free(objects);
 }
 
+static bool is_part(const pst_part *p, const char *topic, int32_t partition)
+{
+    return p->chain.partition == partition && strcmp(p->chain.topic, topic) == 0;
+}
+
+/* In a trickle each record may be another partition's: found where it was found last. */
 pst_part *pst_objects_find(pst_objects *objects, const char *topic, int32_t partition)
 {
-    pst_part *p = objects->found;
-    if (p && p->chain.partition == partition && strcmp(p->chain.topic, topic) == 0)
-        return p;
-    for (p = objects->parts; p; p = p->next)
-        if (p->chain.partition == partition && strcmp(p->chain.topic, topic) == 0) {
-            objects->found = p;
-            return p;
-        }
+    pst_part **found = &objects->found[(uint32_t)partition % FOUND_MAX];
+    if (*found && is_part(*found, topic, partition))
+        return *found;
+    for (pst_part *p = objects->parts; p; p = p->next)
+        if (is_part(p, topic, partition))
+            return *found = p;
     return NULL;
 }
 
@@ -205,8 +210,11 @@ static pst_rc window_add(pst_part *part, pst_window *window, const pst_buf *byte
 {
     size_t before = window->bytes.reserved;
     pst_rc rc = pst_chunks_add(&window->bytes, bytes->data, bytes->len);
-    if (window->bytes.reserved != before)
-        pst_budget_add(part->objects->env->budget, window->bytes.reserved - before);
+    size_t more = window->bytes.reserved - before;
+    if (more) {
+        part->objects->open_bytes += (int64_t)more;
+        pst_budget_add(part->objects->env->budget, more);
+    }
     return rc == PST_OK ? PST_OK : pst_fail_nomem(err, "window");
 }
 
@@ -378,14 +386,6 @@ static pst_rc seal_largest(pst_objects *objects, pst_err *err)
     return pst_part_seal(largest, err);
 }
 
-static int64_t open_bytes(const pst_objects *objects)
-{
-    int64_t bytes = 0;
-    for (const pst_part *p = objects->parts; p; p = p->next)
-        bytes += p->open ? (int64_t)p->open->bytes.reserved : 0;
-    return bytes;
-}
-
 /* Past half of the budget: close windows while the open ones hold more than a quarter; at
    all of it in any case, because the memory may be other tasks'. */
 static pst_rc relieve(pst_objects *objects, pst_err *err)
@@ -393,11 +393,11 @@ static pst_rc relieve(pst_objects *objects, pst_err *err)
     const pst_budget *budget = objects->env->budget;
     pst_rc rc = PST_OK;
     while (rc == PST_OK && pst_budget_tight(budget)) {
-        int64_t before = open_bytes(objects);
+        int64_t before = objects->open_bytes;
         if (before <= budget->limit / 4 && !pst_budget_full(budget))
             break;
         rc = seal_largest(objects, err);
-        if (open_bytes(objects) == before)
+        if (objects->open_bytes == before)
             break;
     }
     return rc;
@@ -463,7 +463,7 @@ static void gather_stats(pst_objects *objects, int64_t now)
     }
     pthread_mutex_lock(&objects->stats_lock);
     objects->stats.oldest_unflushed_ms = oldest;
-    objects->stats.buffered_bytes = bytes + open_bytes(objects);
+    objects->stats.buffered_bytes = bytes + objects->open_bytes;
     objects->stats.stalled = stalled;
     pthread_mutex_unlock(&objects->stats_lock);
 }
@@ -514,7 +514,7 @@ bool pst_objects_finished(const pst_objects *objects)
 
 void pst_objects_close(pst_objects *objects, const pst_tp *tps, size_t n)
 {
-    objects->found = NULL;
+    memset(objects->found, 0, sizeof objects->found);
     for (pst_part **at = &objects->parts; *at;) {
         pst_part *p = *at;
         if (!among(p, tps, n)) {

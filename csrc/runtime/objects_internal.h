@@ -18,6 +18,7 @@ enum {
     STALLED_MS = 10000,
     COMPLAIN_MS = 30000,
     URL_MAX = 1200,
+    FOUND_MAX = 1024,
 };
 
 /* A window in the line of its partition. */
@@ -70,7 +71,8 @@ struct pst_objects {
     uint64_t seed;
     pst_pool *pool;
     pst_part *parts;
-    pst_part *found; /* the last one looked up: batches come by partition */
+    pst_part *found[FOUND_MAX]; /* by partition: those looked up last */
+    int64_t open_bytes;         /* reserved by open windows */
     pst_buf row;
     bool opened;
     pthread_mutex_t done_lock;

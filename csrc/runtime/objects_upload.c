@@ -24,6 +24,7 @@ pst_rc pst_part_seal(pst_part *part, pst_err *err)
     if (!entry)
         return pst_fail_nomem(err, "window");
     entry->window = *part->open;
+    part->objects->open_bytes -= (int64_t)part->open->bytes.reserved;
     pst_free(part->open);
     part->open = NULL;
     entry->window.next = part->read_pos;

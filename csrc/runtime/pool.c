@@ -1,5 +1,6 @@
 /*
- * pool.c - see pool.h.
+ * pool.c - see pool.h. One thread is made at once, so that a lack of threads is told; the
+ * others when a job finds none that waits. One that can't be made then is done without.
  */
 #include "runtime/pool.h"
 
@@ -15,7 +16,9 @@ struct pst_pool {
     pthread_cond_t work;
     pst_pool_slot *head, **tail;
     bool ending;
-    int n_threads;
+    int n_threads, max_threads;
+    int waiting;   /* threads without a job */
+    int unstarted; /* jobs in the queue */
     pthread_t threads[];
 };
 
@@ -24,14 +27,17 @@ static void *run_jobs(void *arg)
     pst_pool *pool = arg;
     pthread_mutex_lock(&pool->lock);
     for (;;) {
+        pool->waiting++;
         while (!pool->head && !pool->ending)
             pthread_cond_wait(&pool->work, &pool->lock);
+        pool->waiting--;
         pst_pool_slot *slot = pool->head;
         if (!slot)
             break;
         pool->head = slot->next;
         if (!pool->head)
             pool->tail = &pool->head;
+        pool->unstarted--;
         pst_job run = slot->run;
         void *job_arg = slot->arg;
         pthread_mutex_unlock(&pool->lock);
@@ -53,6 +59,7 @@ static int start_thread(pst_pool *pool)
     int failed = pthread_create(&pool->threads[pool->n_threads], &attr, run_jobs, pool);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attr);
+    pool->n_threads += !failed;
     return failed;
 }
 
@@ -65,13 +72,13 @@ pst_rc pst_pool_new(pst_pool **out, int threads, pst_err *err)
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
     pool->tail = &pool->head;
-    for (; pool->n_threads < threads; pool->n_threads++)
-        if (start_thread(pool)) {
-            pst_pool_free(pool);
-            return pst_fail(err, PST_E_LIMIT,
-                            "cannot start a thread: raise the limit of "
-                            "processes (ulimit -u)");
-        }
+    pool->max_threads = threads;
+    if (start_thread(pool)) {
+        pst_pool_free(pool);
+        return pst_fail(
+            err, PST_E_LIMIT,
+            "cannot start a thread: raise the limit of processes (ulimit -u)");
+    }
     *out = pool;
     return PST_OK;
 }
@@ -97,6 +104,9 @@ void pst_pool_submit(pst_pool *pool, pst_pool_slot *slot, pst_job run, void *arg
     pthread_mutex_lock(&pool->lock);
     *pool->tail = slot;
     pool->tail = &slot->next;
+    pool->unstarted++;
+    if (pool->unstarted > pool->waiting && pool->n_threads < pool->max_threads)
+        (void)start_thread(pool);
     pthread_cond_signal(&pool->work);
     pthread_mutex_unlock(&pool->lock);
 }

@@ -10,7 +10,7 @@
 typedef struct pst_pool pst_pool;
 typedef void (*pst_job)(void *arg);
 
-/* Signals are blocked in the pool's threads. */
+/* Up to `threads` of them, made as they are needed; signals are blocked in them. */
 pst_rc pst_pool_new(pst_pool **out, int threads, pst_err *err) PST_MUST;
 /* Runs what is queued, then ends the threads. NULL is fine. */
 void pst_pool_free(pst_pool *pool);
