@@ -118,7 +118,7 @@ static pst_rc set_chars(pst_writer *w, const pst_csv_conf *conf, pst_err *err)
     c->empty_value = pst_sv_of(w->empty_value);
     if (rc == PST_OK)
         pst_csv_chars_finish(c);
-    w->needles = (pst_csv_needles){c->sep[0], c->quote[0], c->escape[0]};
+    fill_needles(&w->needles, c->sep[0], c->quote[0], c->escape[0]);
     w->quick = c->plain_numbers && (unsigned char)c->line[0] < ' ' &&
                (c->line_n == 1 || (unsigned char)c->line[1] < ' ');
     return rc;
@@ -242,13 +242,19 @@ static size_t put_year(char *p, int64_t year)
     return (size_t)(p - start) + width;
 }
 
+static void put_two(char *p, int value)
+{
+    p[0] = (char)('0' + value / 10);
+    p[1] = (char)('0' + value % 10);
+}
+
 static size_t put_date(char *out, const pst_civil *c)
 {
     char *p = out + put_year(out, c->year);
     *p++ = '-';
-    pst_number_padded(p, (uint64_t)c->month, 2);
+    put_two(p, c->month);
     p[2] = '-';
-    pst_number_padded(p + 3, (uint64_t)c->day, 2);
+    put_two(p + 3, c->day);
     return (size_t)(p - out) + 5;
 }
 
@@ -261,9 +267,9 @@ static size_t put_offset(char *p, int32_t offset)
         return 1;
     }
     *p = offset < 0 ? '-' : '+';
-    pst_number_padded(p + 1, (uint64_t)minutes / 60, 2);
+    put_two(p + 1, minutes / 60);
     p[3] = ':';
-    pst_number_padded(p + 4, (uint64_t)minutes % 60, 2);
+    put_two(p + 4, minutes % 60);
     return 6;
 }
 
@@ -273,13 +279,14 @@ static size_t put_local(char *out, int64_t micros, int32_t offset)
     pst_civil_of_micros(micros, offset, &c);
     char *p = out + put_date(out, &c);
     p[0] = 'T';
-    pst_number_padded(p + 1, (uint64_t)c.hour, 2);
+    put_two(p + 1, c.hour);
     p[3] = ':';
-    pst_number_padded(p + 4, (uint64_t)c.minute, 2);
+    put_two(p + 4, c.minute);
     p[6] = ':';
-    pst_number_padded(p + 7, (uint64_t)c.second, 2);
+    put_two(p + 7, c.second);
     p[9] = '.';
-    pst_number_padded(p + 10, (uint64_t)(c.micro / 1000), 3);
+    p[10] = (char)('0' + c.micro / 100000);
+    put_two(p + 11, c.micro / 1000 % 100);
     return (size_t)(p - out) + 13;
 }
 
@@ -412,29 +419,37 @@ static bool quick_cell(const pst_writer *w, size_t i, const pst_cell *cell, pst_
     return true;
 }
 
-/* What quick_cell() and a separator need at most, for all cells from the i-th on. */
-static size_t quick_room(const pst_writer *w, const pst_row *row, size_t from)
+/* Room for a separator and what quick_cell() writes of this cell. */
+static pst_rc quick_room(const pst_writer *w, size_t i, const pst_cell *cell,
+                         pst_buf *out)
 {
-    size_t n = (w->n - from) * (QUICK_CELL + w->chars.sep_n) + w->chars.line_n;
-    for (size_t i = from; i < w->n; i++)
-        if (w->types[i] == PST_T_STRING && !row->cells[i].null)
-            n += row->cells[i].as.s.n;
-    return n;
+    size_t n = QUICK_CELL + PST_CSV_SEP_MAX;
+    if (w->types[i] == PST_T_STRING && !cell->null)
+        n += cell->as.s.n;
+    return out->cap - out->len >= n ? PST_OK : pst_buf_reserve(out, n);
+}
+
+static void add_separator(const pst_csv_chars *c, pst_buf *out)
+{
+    if (c->sep_n == 1)
+        out->data[out->len] = c->sep[0];
+    else
+        memcpy(out->data + out->len, c->sep, c->sep_n);
+    out->len += c->sep_n;
 }
 
 static pst_rc add_quick_row(pst_writer *w, const pst_row *row, pst_buf *out)
 {
-    const pst_csv_chars *c = &w->chars;
-    pst_rc rc = pst_buf_reserve(out, quick_room(w, row, 0));
+    pst_rc rc = PST_OK;
     for (size_t i = 0; i < w->n && rc == PST_OK; i++) {
-        if (i) {
-            memcpy(out->data + out->len, c->sep, c->sep_n);
-            out->len += c->sep_n;
-        }
-        if (quick_cell(w, i, &row->cells[i], out))
-            continue;
-        rc = add_cell(w, i, &row->cells[i], out);
-        rc = rc ? rc : pst_buf_reserve(out, quick_room(w, row, i + 1));
+        const pst_cell *cell = &row->cells[i];
+        rc = quick_room(w, i, cell, out);
+        if (rc != PST_OK)
+            break;
+        if (i)
+            add_separator(&w->chars, out);
+        if (!quick_cell(w, i, cell, out))
+            rc = add_cell(w, i, cell, out);
     }
     return rc;
 }

@@ -11,9 +11,17 @@
 
 #include "format/csv_chars.h"
 
+/* The first bytes, each 16 times: vectors to compare with, ready to be loaded. */
 typedef struct pst_csv_needles {
-    char sep, quote, escape; /* first bytes */
+    char sep[16], quote[16], escape[16];
 } pst_csv_needles;
+
+static inline void fill_needles(pst_csv_needles *c, char sep, char quote, char escape)
+{
+    memset(c->sep, sep, sizeof c->sep);
+    memset(c->quote, quote, sizeof c->quote);
+    memset(c->escape, escape, sizeof c->escape);
+}
 
 static inline bool copy_bytes(const pst_csv_needles *c, char *to, const char *from,
                               size_t n)
@@ -22,7 +30,8 @@ static inline bool copy_bytes(const pst_csv_needles *c, char *to, const char *fr
     for (size_t i = 0; i < n; i++) {
         char x = from[i];
         to[i] = x;
-        found |= (unsigned char)x < ' ' || x == c->sep || x == c->quote || x == c->escape;
+        found |= (unsigned char)x < ' ' || x == c->sep[0] || x == c->quote[0] ||
+                 x == c->escape[0];
     }
     return !found;
 }
@@ -30,12 +39,17 @@ static inline bool copy_bytes(const pst_csv_needles *c, char *to, const char *fr
 #ifdef __SSE2__
 #include <emmintrin.h>
 
+static inline __m128i load_16(const char *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
 static inline uint32_t needle_mask(const pst_csv_needles *c, __m128i x)
 {
     __m128i found = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(0x1F)), x);
-    found = _mm_or_si128(found, _mm_cmpeq_epi8(x, _mm_set1_epi8(c->sep)));
-    found = _mm_or_si128(found, _mm_cmpeq_epi8(x, _mm_set1_epi8(c->quote)));
-    found = _mm_or_si128(found, _mm_cmpeq_epi8(x, _mm_set1_epi8(c->escape)));
+    found = _mm_or_si128(found, _mm_cmpeq_epi8(x, load_16(c->sep)));
+    found = _mm_or_si128(found, _mm_cmpeq_epi8(x, load_16(c->quote)));
+    found = _mm_or_si128(found, _mm_cmpeq_epi8(x, load_16(c->escape)));
     return (uint32_t)_mm_movemask_epi8(found);
 }
 
@@ -68,11 +82,11 @@ static inline bool copy_plain(const pst_csv_needles *c, char *to, const char *fr
         return copy_8_to_16(c, to, from, n);
     uint32_t found = 0;
     for (size_t i = 0; i + 16 <= n; i += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(from + i));
+        __m128i x = load_16(from + i);
         _mm_storeu_si128((__m128i *)(void *)(to + i), x);
         found |= needle_mask(c, x);
     }
-    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(from + n - 16));
+    __m128i x = load_16(from + n - 16);
     _mm_storeu_si128((__m128i *)(void *)(to + n - 16), x);
     return (found | needle_mask(c, x)) == 0;
 }
