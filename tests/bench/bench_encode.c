@@ -3,6 +3,7 @@
  * floor that only copies them, in the same run.
  *
  * usage: bench_encode [rounds]
+ *        bench_encode --count SHAPE ROUNDS   for callgrind: no clocks, nothing printed
  *
  * Two shapes, made from a seed: flat (16 fields, about 390 bytes) and nested (about 1.16
  * kB, 7 fields selected out of a user of the random user API). Each round goes over 4,096
@@ -186,21 +187,26 @@ static double floor_round(const corpus *c, char *to)
     return (now_ns() - start) / RECORDS / REPEAT;
 }
 
-static double read_round(const corpus *c, pst_reader *reader, pst_writer *writer,
-                         pst_buf *out)
+static void read_all(const corpus *c, pst_reader *reader, pst_writer *writer,
+                     pst_buf *out)
 {
     pst_err err = PST_ERR_INIT;
     pst_row row;
-    double start = now_ns();
-    for (size_t k = 0; k < REPEAT; k++) {
-        pst_buf_clear(out);
-        for (size_t i = 0; i < RECORDS; i++) {
-            pst_msg msg = {.topic = "t", .offset = (int64_t)i, .value = c->record[i]};
-            if (pst_reader_read(reader, &msg, &row, &err) != PST_OK ||
-                (writer && pst_format_csv.row(writer, &row, out, &err) != PST_OK))
-                die(err.text);
-        }
+    pst_buf_clear(out);
+    for (size_t i = 0; i < RECORDS; i++) {
+        pst_msg msg = {.topic = "t", .offset = (int64_t)i, .value = c->record[i]};
+        if (pst_reader_read(reader, &msg, &row, &err) != PST_OK ||
+            (writer && pst_format_csv.row(writer, &row, out, &err) != PST_OK))
+            die(err.text);
     }
+}
+
+static double read_round(const corpus *c, pst_reader *reader, pst_writer *writer,
+                         pst_buf *out)
+{
+    double start = now_ns();
+    for (size_t k = 0; k < REPEAT; k++)
+        read_all(c, reader, writer, out);
     return (now_ns() - start) / RECORDS / REPEAT;
 }
 
@@ -210,9 +216,14 @@ static double median(double *values, int n)
     return values[n / 2];
 }
 
-static result run(const shape *s, const corpus *c, int rounds)
+typedef struct encoder {
+    pst_reader *reader;
+    pst_writer *writer;
+    pst_buf out;
+} encoder;
+
+static void open_encoder(const shape *s, encoder *e)
 {
-    static double copies[ROUNDS_MAX], reads[ROUNDS_MAX], alls[ROUNDS_MAX];
     pst_err err = PST_ERR_INIT;
     pst_reader_conf conf = {.value_schema = (char *)(uintptr_t)s->schema,
                             .select = (char *)(uintptr_t)s->select,
@@ -221,36 +232,67 @@ static result run(const shape *s, const corpus *c, int rounds)
                             .enable_partial_results = true};
     pst_csv_conf csv = {
         .escape_quotes = true, .ignore_leading = true, .ignore_trailing = true};
-    pst_reader *reader;
-    pst_writer *writer;
-    pst_buf out;
     size_t n;
-    char to[RECORD_MAX];
-    pst_buf_init(&out, (size_t)RECORDS * RECORD_MAX * 2);
+    pst_buf_init(&e->out, (size_t)RECORDS * RECORD_MAX * 2);
     pst_csv_borrow(&csv, &conf);
-    if (pst_reader_new(&reader, &conf, &err) != PST_OK)
+    if (pst_reader_new(&e->reader, &conf, &err) != PST_OK)
         die(err.text);
-    const pst_column *columns = pst_reader_columns(reader, &n);
-    if (pst_format_csv.open(&writer, &csv, columns, n, &err) != PST_OK)
+    const pst_column *columns = pst_reader_columns(e->reader, &n);
+    if (pst_format_csv.open(&e->writer, &csv, columns, n, &err) != PST_OK)
         die(err.text);
+}
+
+static void close_encoder(encoder *e)
+{
+    if (pst_reader_get_stats(e->reader)->exact)
+        die("a record took the slow way");
+    pst_format_csv.close(e->writer);
+    pst_reader_free(e->reader);
+    pst_buf_done(&e->out);
+}
+
+static result run(const shape *s, const corpus *c, int rounds)
+{
+    static double copies[ROUNDS_MAX], reads[ROUNDS_MAX], alls[ROUNDS_MAX];
+    char to[RECORD_MAX];
+    encoder e;
+    open_encoder(s, &e);
     for (int i = -1; i < rounds; i++) {
         int k = i < 0 ? 0 : i;
         copies[k] = floor_round(c, to);
-        reads[k] = read_round(c, reader, NULL, &out);
-        alls[k] = read_round(c, reader, writer, &out);
+        reads[k] = read_round(c, e.reader, NULL, &e.out);
+        alls[k] = read_round(c, e.reader, e.writer, &e.out);
     }
     result r = {median(copies, rounds), median(reads, rounds), median(alls, rounds),
-                out.len};
-    if (pst_reader_get_stats(reader)->exact)
-        die("a record took the slow way");
-    pst_format_csv.close(writer);
-    pst_reader_free(reader);
-    pst_buf_done(&out);
+                e.out.len};
+    close_encoder(&e);
     return r;
+}
+
+/* Two runs with different ROUNDS tell what RECORDS records cost. */
+static int count(const char *name, int rounds)
+{
+    for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++) {
+        if (strcmp(SHAPES[i].name, name) != 0)
+            continue;
+        corpus c;
+        encoder e;
+        make_corpus(&SHAPES[i], &c);
+        open_encoder(&SHAPES[i], &e);
+        for (int k = 0; k < rounds; k++)
+            read_all(&c, e.reader, e.writer, &e.out);
+        close_encoder(&e);
+        pst_free(c.text);
+        return 0;
+    }
+    die("no such shape");
+    return 1;
 }
 
 int main(int argc, char **argv)
 {
+    if (argc == 4 && strcmp(argv[1], "--count") == 0)
+        return count(argv[2], (int)strtol(argv[3], NULL, 10));
     int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 5, failed = 0;
     if (rounds < 1 || rounds > ROUNDS_MAX)
         rounds = 5;
