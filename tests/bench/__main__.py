@@ -2,7 +2,8 @@
 
 The floors share no code with it: floor.c only reads the topic, put_floor.c only uploads.
 They and the drains run in turn, equally often; medians and their ratios are printed.
-Absolute numbers are this machine's alone.
+Absolute numbers are this machine's alone. What has a bar is summed up at the end, and
+drawn into build/bench/bench.svg.
 
     make bench                                          all parts
     make bench BENCH="drain first --runs 3"             some parts; --help lists them
@@ -13,12 +14,11 @@ from __future__ import annotations
 
 import argparse
 import io
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import drains, growth, quiet
+from tests.bench import drains, growth, plot, quiet
 from tests.bench.bench import Bench
 from tests.bench.corpus import FLAT, NESTED
 from tests.bench.measure import ROOT
@@ -39,8 +39,7 @@ def run_part(bench: Bench, part: str, records: int) -> None:
     elif part == "put":
         drains.bench_put(bench)
     elif part == "encode":
-        print()
-        subprocess.run([str(ROOT / "build" / "bench_encode")], check=True)
+        drains.bench_encode(bench)
     elif part == "latency":
         quiet.bench_latency(bench, 30)
     elif part == "idle":
@@ -72,6 +71,10 @@ def main() -> int:
         bench = Bench(kafka, minio, Path(folder), args.runs)
         for part in args.parts or PARTS:
             run_part(bench, part, args.records)
+    print(plot.table(bench.figures))
+    path = ROOT / "build" / "bench" / "bench.svg"
+    plot.write(bench.figures, path)
+    print(f"\nplot: {path.relative_to(ROOT)}")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.bench.corpus import Corpus, fill
 from tests.bench.measure import ROOT, Run, measure
+from tests.bench.plot import Figure
 from tests.conftest import s3_client
 from tests.services.kafka import Kafka
 from tests.services.minio import Minio
@@ -27,7 +28,12 @@ class Bench:
         self.env = {**os.environ, **minio.aws_env()}
         self.turn = 0
         self.sizes: dict[str, float] = {}
+        self.figures: list[Figure] = []
         s3_client(minio).create_bucket(Bucket=BUCKET)
+
+    def note(self, title: str, value: float, bar: float, unit: str = "") -> None:
+        """A figure that has a bar, for the summary and the plot."""
+        self.figures.append(Figure(title, value, bar, unit))
 
     def fill(self, corpus: Corpus, records: int) -> None:
         """Make a corpus's topic once."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+
 from tests.bench.bench import Bench
 from tests.bench.corpus import Corpus
-from tests.bench.measure import Run, median
+from tests.bench.measure import ROOT, Run, median
 
-HEAD = f"{'':30}{'CPU s/M':>9}{'wall s/M':>9}{'RSS MiB':>9}{'first s':>9}{'objects':>9}"
+CPU_BARS = {"flat": 3.0, "nested": 3.5}
+SPAN_BARS = {"64m": 2.5, "256m": 2.0}
+HEAD = f"{'':30}{'CPU s/M':>9}{'span s/M':>9}{'RSS MiB':>9}{'first s':>9}{'objects':>9}"
 
 
 def row(title: str, runs: list[Run], records: int) -> str:
-    """A line of the table; CPU and wall per million records."""
+    """A line of the table; CPU and the span of Run per million records."""
     scale = 1e6 / records
     cells = [
         f"{median(runs, 'cpu') * scale:9.2f}",
-        f"{median(runs, 'wall') * scale:9.2f}",
+        f"{median(runs, 'span') * scale:9.2f}",
         f"{max(run.rss for run in runs):9.1f}",
     ]
     if runs[0].objects:
@@ -49,8 +53,14 @@ def bench_drain(bench: Bench, corpus: Corpus, records: int) -> None:
     print(row("full drain, 256m", large, records))
     for title, sinks in (("64m", small), ("256m", large)):
         cpu = median(sinks, "cpu") / median(floors, "cpu")
-        wall = median(sinks, "wall") / median(floors, "wall")
-        print(f"ratio to the floor, {title:>5}: CPU {cpu:.2f}, wall {wall:.2f}")
+        span = median(sinks, "span") / median(floors, "span")
+        ratios = f"CPU {cpu:.2f}, first record to end {span:.2f}"
+        print(f"ratio to the floor, {title:>5}: {ratios}")
+        name = f"{corpus.name}, {title}"
+        bench.note(f"{name}: CPU / floor", cpu, CPU_BARS[corpus.name])
+        bench.note(f"{name}: first record to end / floor", span, SPAN_BARS[title])
+        rss = max(run.rss for run in sinks)
+        bench.note(f"{name}: peak RSS", rss, int(title[:-1]) + 32, "MiB")
     print(f"CPU s/M by thread: {_threads(small, records)}")
 
 
@@ -58,7 +68,19 @@ def bench_first(bench: Bench, corpus: Corpus, records: int) -> None:
     """How soon after its start the first object is there."""
     bench.fill(corpus, records)
     runs = [bench.drain(corpus, "64m", flush__size=10000) for _ in range(bench.runs)]
-    print(f"\nstart to first object, flush.size=10000: {median(runs, 'first'):.2f} s")
+    first = median(runs, "first")
+    print(f"\nstart to first object, flush.size=10000: {first:.2f} s")
+    bench.note("start to first object", first, 1.0, "s")
+
+
+def bench_encode(bench: Bench) -> None:
+    """JSON bytes to CSV bytes, in one thread, without Kafka and store."""
+    argv = [str(ROOT / "build" / "bench_encode"), str(bench.runs)]
+    out = subprocess.run(argv, stdout=subprocess.PIPE, text=True).stdout
+    print(f"\n{out}", end="")
+    for line in out.splitlines()[1:]:
+        name, *numbers = line.split()
+        bench.note(f"{name}: scan + encode", float(numbers[3]), float(numbers[5]), "ns")
 
 
 def bench_put(bench: Bench) -> None:

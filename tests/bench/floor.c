@@ -2,12 +2,14 @@
  * floor.c - what cannot be beaten: librdkafka reads a topic from its beginning to its end
  * and throws every record away. It shares no code with Penstock.
  *
- * usage: floor BOOTSTRAP TOPIC PARTITIONS     prints "records bytes"
+ * usage: floor BOOTSTRAP TOPIC PARTITIONS     prints "records bytes seconds", the seconds
+ * from the first record to the last
  */
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { BATCH = 1000 };
 
@@ -41,6 +43,13 @@ static void assign_all(rd_kafka_t *rk, const char *topic, int partitions)
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 4) {
@@ -49,12 +58,15 @@ int main(int argc, char **argv)
     }
     int partitions = (int)strtol(argv[3], NULL, 10), ended = 0;
     long long records = 0, bytes = 0;
+    double began = 0;
     rd_kafka_t *rk = open_consumer(argv[1]);
     assign_all(rk, argv[2], partitions);
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(rk);
     rd_kafka_message_t *batch[BATCH];
     while (ended < partitions) {
         ssize_t n = rd_kafka_consume_batch_queue(queue, 100, batch, BATCH);
+        if (n > 0 && !records)
+            began = now_s();
         for (ssize_t i = 0; i < n; i++) {
             if (batch[i]->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
                 ended++;
@@ -65,7 +77,7 @@ int main(int argc, char **argv)
             rd_kafka_message_destroy(batch[i]);
         }
     }
-    printf("%lld %lld\n", records, bytes);
+    printf("%lld %lld %.3f\n", records, bytes, now_s() - began);
     rd_kafka_queue_destroy(queue);
     rd_kafka_consumer_close(rk);
     rd_kafka_destroy(rk);

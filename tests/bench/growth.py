@@ -22,3 +22,4 @@ def bench_growth(bench: Bench, corpus: Corpus, records: int) -> None:
             runs = [bench.drain(topic, "64m", tasks__max=tasks)]
             title = f"{partitions} partitions, {tasks} task{'s' * (tasks > 1)}"
             print(row(title, runs, records))
+            bench.note(f"{title}: peak RSS", runs[0].rss, 96, "MiB")

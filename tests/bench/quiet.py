@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
+
+from confluent_kafka import Producer
 
 from tests.bench.bench import BUCKET, Bench
 from tests.bench.corpus import Corpus
 from tests.bench.measure import process_rss, thread_seconds
 from tests.conftest import s3_client
-from tests.support import Bucket, Msg
+from tests.support import Bucket
 
 TRICKLE = Corpus("trickle", 0, 4, "id STRING, sent BIGINT", "*")
 
@@ -20,28 +21,59 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def _delays(bench: Bench, prefix: str, seconds: float) -> list[float]:
-    """Produce ten records a second; see when each is visible in the bucket."""
-    store = Bucket(s3_client(bench.minio), BUCKET)
-    seen: dict[str, float] = {}
-    delays: list[float] = []
-    end, number = time.time() + seconds, 0
-    while time.time() < end or len(delays) < number:
+class Trickle:
+    """Ten records a second into a topic, and how long each takes to be in the bucket."""
+
+    def __init__(self, bench: Bench, prefix: str) -> None:
+        """`prefix`: where the sink's objects lie."""
+        self.producer = Producer({"bootstrap.servers": bench.kafka.bootstrap})
+        self.store = Bucket(s3_client(bench.minio), BUCKET)
+        self.prefix, self.sent = f"{prefix}/trickle/", 0
+        self.seen: set[str] = set()
+        self.delays: list[float] = []
+
+    def send(self) -> None:
+        """One record, without waiting for it."""
+        value = f'{{"id":"{self.sent}","sent":{time.time_ns() // 1_000_000}}}'
+        self.producer.produce("trickle", value, partition=self.sent % 4)
+        self.producer.poll(0)
+        self.sent += 1
+
+    def look(self) -> None:
+        """Note the delays of what has become visible."""
+        new = [key for key in self.store.keys(self.prefix) if key not in self.seen]
         now = time.time()
-        if now < end:
-            value = json.dumps({"id": f"{prefix}-{number}", "sent": int(now * 1000)})
-            bench.client.produce("trickle", [Msg(value, partition=number % 4)])
-            number += 1
-        for key in store.keys(f"{prefix}/trickle/"):
-            if key in seen:
-                continue
-            seen[key] = time.time()
-            lines = store.get(key).content.decode().splitlines()
-            delays += [seen[key] - int(line.split(",")[1]) / 1000 for line in lines]
-        if time.time() > end + 30:
-            raise RuntimeError("records are missing after 30 s")
-        time.sleep(max(0.0, now + 0.1 - time.time()))
-    return delays
+        self.seen.update(new)
+        for key in new:
+            lines = self.store.get(key).content.decode().splitlines()
+            self.delays += [now - int(line.split(",")[1]) / 1000 for line in lines]
+
+    def wait(self, seconds: float) -> None:
+        """Until all that was sent is there."""
+        end = time.monotonic() + seconds
+        while len(self.delays) < self.sent:
+            if time.monotonic() > end:
+                raise RuntimeError(f"records are missing after {seconds:.0f} s")
+            self.look()
+            time.sleep(0.02)
+
+    def run(self, seconds: float) -> list[float]:
+        """The delays of so many seconds' records; a warm-up before it does not count."""
+        for _ in range(4):
+            self.send()
+        self.wait(60)
+        self.delays, self.sent = [], 0
+        end = tick = time.monotonic()
+        end += seconds
+        while tick < end:
+            self.send()
+            tick += 0.1
+            while time.monotonic() < tick:
+                self.look()
+                time.sleep(0.02)
+        self.producer.flush()
+        self.wait(60)
+        return self.delays
 
 
 def bench_latency(bench: Bench, seconds: float) -> None:
@@ -54,13 +86,18 @@ def bench_latency(bench: Bench, seconds: float) -> None:
             rotate__schedule__interval__ms=interval,
             consumer__override__auto__offset__reset="latest",
         )
-        daemon.wait_log("assigned by group")
-        delays = _delays(bench, f"run-{bench.turn}", max(seconds, 3 * interval / 1000))
+        daemon.wait_log(rf"(?:going on at[\s\S]*){{{TRICKLE.partitions}}}")
+        delays = Trickle(bench, f"run-{bench.turn}").run(
+            max(seconds, 3 * interval / 1000)
+        )
         daemon.term()
+        p99 = percentile(delays, 0.99)
         print(
             f"  interval {interval / 1000:4.0f} s: p50 {percentile(delays, 0.5):5.2f} s, "
-            f"p99 {percentile(delays, 0.99):5.2f} s, {len(delays)} records"
+            f"p99 {p99:5.2f} s, {len(delays)} records"
         )
+        title = f"latency p99 over a {interval / 1000:.0f} s interval"
+        bench.note(title, p99 - interval / 1000, 0.5, "s")
 
 
 def bench_idle(bench: Bench, corpus: Corpus, seconds: float) -> None:
@@ -80,3 +117,5 @@ def bench_idle(bench: Bench, corpus: Corpus, seconds: float) -> None:
         print(
             f"  {title:14}: CPU {100 * used / seconds:.2f} % of a core, RSS {rss:.1f} MiB"
         )
+        bench.note(f"idle RSS, {title}", rss, 20 if what is silent else 32, "MiB")
+        bench.note(f"idle CPU, {title}", 100 * used / seconds, 0.2, "%")
