@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "runtime/budget.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -508,6 +509,7 @@ static void done(sink_task *task)
 
 pst_rc pst_sink_task_run(pst_sink_run *run, pst_err *err)
 {
+    pthread_setname_np(pthread_self(), "pst-task");
     sink_task task = {.run = run, .env = run->env, .ops = run->connector->sink};
     task.host =
         (pst_sink_host){host_commits, host_watermarks, host_partitions, host_seek, &task};
