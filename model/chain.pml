@@ -17,6 +17,8 @@
  *   RESET         a tool sets the group to any offset, once, while nobody is in the group
  *   STRANGER      another group's object appears at any free key, once
  *   RECREATE      the topic is deleted and made anew with other records, once
+ *   SEAL          each writer has a layout of its own, which it seals the other's for; a
+ *                 layout that was left may be gone back to
  *
  * NO_RULE_<n> drops safety rule n; BREAK_<...> breaks what the operator must keep to.
  */
@@ -39,6 +41,21 @@
 #else
 #define ROWS 21
 #define RECORDS 23
+#endif
+
+/* Layouts: a key is a start in a layout. */
+#ifdef SEAL
+#define LAYOUTS NW
+#define CONF(w) w
+#define KEYS (N * LAYOUTS)
+#define K(l, s) ((l) * N + (s))
+#define LAY(w) lay[w]
+#define SEALED(k) (seal[k] != 0)
+#else
+#define KEYS N
+#define K(l, s) (s)
+#define LAY(w) 0
+#define SEALED(k) false
 #endif
 
 #define UPTO(n) ((1 << (n)) - 1)
@@ -71,7 +88,17 @@ byte owner = NONE; /* who the coordinator thinks owns the partition */
 byte committed, committed_pos;
 bool has_commit, commit_is_ours;
 
-byte object[N]; /* by start: its next; 0 = there is none */
+byte object[KEYS]; /* by start: its next; 0 = there is none */
+#ifdef SEAL
+byte seal[KEYS];     /* the layout that it names, + 1; 0 = there is none */
+byte lay[NW];        /* where this writer thinks that the chain is */
+bool bare[NW];       /* … and that no object is there yet */
+bool unsaid[NW];     /* no accepted commit is known to name that: nothing is put */
+byte commit_lay;
+bool commit_bare;
+byte roots[LAYOUTS] = NONE;
+byte late_lay, late_seal;
+#endif
 
 /* One request that was given up by its writer and is still on its way. */
 byte late_start, late_next, late_rows, late_date;
@@ -127,10 +154,10 @@ bit no_record_twice, no_record_missing, contiguous, in_order, commit_monotonic,
 
 #define WANTED (ROWS & ~gone & ~excused)
 
-/* The store creates an object [s, n) with the rows r, of the topic's version v. */
-inline create(s, n, r, v)
+/* The store creates an object [s, n) with the rows r, of the topic's version v, at key k. */
+inline create(k, s, n, r, v)
 {
-    object[s] = n;
+    object[k] = n;
 #ifdef NO_RULE_3
     landed = landed & ~object_rows[s];
     object_rows[s] = r;
@@ -186,6 +213,11 @@ inline forget(w)
     told[w] = 0;
     fresh[w] = 0;
     date[w] = 0;
+#ifdef SEAL
+    lay[w] = 0;
+    bare[w] = false;
+    unsaid[w] = false;
+#endif
 #ifdef RECREATE
     reads[w] = 0;
     knows[w] = 0;
@@ -223,6 +255,13 @@ inline ask_facts(w)
     from[w] = 0;
     drop_window(w);
     confirm(w);
+#ifdef SEAL
+    lay[w] = (has_commit && commit_is_ours -> commit_lay : CONF(w));
+    bare[w] = has_commit && commit_is_ours && commit_bare;
+#ifndef NO_RULE_10_COMMIT
+    unsaid[w] = !(has_commit && commit_is_ours);
+#endif
+#endif
 #ifdef RECREATE
     knows[w] = (has_commit && commit_is_ours -> commit_version : NONE);
 #endif
@@ -249,6 +288,15 @@ inline recover(w)
 #else
     first = (told[w] != NONE -> told[w] : 0);
 #endif
+#elif defined(SEAL)
+    /* Without a commit only the own folder is looked at: a new one is a new beginning. */
+    if
+    :: roots[lay[w]] == NONE ->
+        roots[lay[w]] = 0;
+        root = 0
+    :: else
+    fi;
+    first = 0;
 #else
     if
     :: root == NONE ->
@@ -267,13 +315,25 @@ inline recover(w)
     /* The commit is taken for the chain's end. */
     pos[w] = (told[w] != NONE -> told[w] : first);
 #else
+again:
     i = N;
     do
-    :: i > pos[w] && i > 0 && object[i - 1] == 0 -> i--
+    :: i > pos[w] && i > 0 && object[K(LAY(w), i - 1)] == 0 && !SEALED(K(LAY(w), i - 1)) -> i--
     :: else -> break
     od;
     if
+#ifdef SEAL
+    :: i > pos[w] && SEALED(K(lay[w], i - 1)) ->
+        i--;
+        lay_then = seal[K(lay[w], i)] - 1;
+        enter(w, lay_then, i);
+        lay_then = 0;
+        goto again
+    :: i > pos[w] && !SEALED(K(lay[w], i - 1)) ->
+        bare[w] = false;
+#else
     :: i > pos[w] ->
+#endif
         i--;
 #ifdef STRANGER
         stopped = foreign[i];
@@ -281,7 +341,7 @@ inline recover(w)
 #ifdef RECREATE
         knows[w] = object_version[i];
 #endif
-        pos[w] = object[i];
+        pos[w] = object[K(LAY(w), i)];
     :: else
     fi;
     if
@@ -293,13 +353,23 @@ inline recover(w)
 #ifdef RECREATE
     same_log(w);
 #endif
+#ifdef NO_RULE_10
+    lay[w] = CONF(w);
+#elif defined(SEAL)
+    /* pst_chain_check_layout(): what was left is gone back to on request only, here at
+       will; an empty one is not left. */
+    if
+    :: lay[w] != CONF(w) && (bare[w] || roots[CONF(w)] != NONE) -> stopped = true
+    :: !(lay[w] != CONF(w) && bare[w])
+    fi;
+#endif
     pc[w] = (stopped -> STOP : RUN);
     i = 0;
     first = 0;
     ours = false;
     if
     :: stopped ->
-#if !defined(STRANGER) && !defined(RECREATE) && !defined(RESET)
+#if !defined(STRANGER) && !defined(RECREATE) && !defined(RESET) && !defined(SEAL)
         no_false_stop = false;
         assert(no_false_stop);
         no_false_stop = 0;
@@ -309,6 +379,20 @@ inline recover(w)
     fi;
     stopped = false
 }
+
+#ifdef SEAL
+/* pst_chain_enter(): a seal at `s` leads to layout l; its root; a commit has to say so. */
+inline enter(w, l, s)
+{
+    lay[w] = l;
+    pos[w] = s;
+    bare[w] = true;
+#ifndef NO_RULE_10_COMMIT
+    unsaid[w] = true;
+#endif
+    roots[l] = (roots[l] == NONE -> s : roots[l])
+}
+#endif
 
 #ifdef RECREATE
 /* check_end(), choose_check() and check_log(): rule 8. */
@@ -373,7 +457,9 @@ inline read_and_close(w)
 #else
 #define GOES(w) true
 #endif
-#ifdef NO_RULE_9_NONE
+#ifdef SEAL
+#define PASSED(w) (!has_commit || committed_pos > pos[w] || commit_lay != lay[w])
+#elif defined(NO_RULE_9_NONE)
 #define PASSED(w) (has_commit && (commit_is_ours -> committed_pos : committed) > pos[w])
 #else
 #define PASSED(w) (!has_commit || (commit_is_ours -> committed_pos : committed) > pos[w])
@@ -416,6 +502,9 @@ inline choose_key(w)
 
 inline went_on(w)
 {
+#ifdef SEAL
+    bare[w] = false;
+#endif
     pos[w] = next[w];
     from[w] = next[w];
     drop_window(w);
@@ -425,7 +514,7 @@ inline went_on(w)
 #ifdef NO_RULE_3
 #define FREE(s) true
 #else
-#define FREE(s) (object[s] == 0)
+#define FREE(s) (object[s] == 0 && !SEALED(s))
 #endif
 #ifdef RECREATE
 #define READS(w) reads[w]
@@ -459,22 +548,27 @@ inline put(w)
         pc[w] = TRY
     :: date[w] != 2 ->
         if
-        :: FREE(s) -> /* created, and told so */
-            create(s, next[w], rows[w], READS(w));
+        :: FREE(K(LAY(w), s)) -> /* created, and told so */
+            create(K(LAY(w), s), s, next[w], rows[w], READS(w));
             went_on(w)
-        :: !FREE(s) -> /* 412 */
+        :: !FREE(K(LAY(w), s)) -> /* 412 */
 #ifdef NO_RULE_4
             went_on(w)
 #else
             date[w] = 0;
             pc[w] = HEAD
 #endif
-        :: FREE(s) && FAULTY -> /* created, but the answer is lost */
-            create(s, next[w], rows[w], READS(w));
+        :: FREE(K(LAY(w), s)) && FAULTY -> /* created, but the answer is lost */
+            create(K(LAY(w), s), s, next[w], rows[w], READS(w));
             unknown(w)
         :: FAULTY -> /* 5xx, 409, refused connection: nothing happened */
             unknown(w)
+#ifdef SEAL
+        :: FAULTY && late_next == 0 && late_seal == 0 ->
+            late_lay = lay[w];
+#else
         :: FAULTY && late_next == 0 -> /* timed out here, still on its way there */
+#endif
             late_start = s;
             late_next = next[w];
             late_rows = rows[w];
@@ -487,6 +581,41 @@ inline put(w)
     fi;
     s = 0
 }
+
+#ifdef SEAL
+/* pst_chain_seal(): as put(), at the old layout's key. */
+inline put_seal(w)
+{
+    if
+    :: date[w] == 2 ->
+        date[w] = 0;
+        pc[w] = TRY
+    :: date[w] != 2 ->
+        s = K(lay[w], pos[w]);
+        if
+        :: FREE(s) ->
+            seal[s] = CONF(w) + 1;
+            enter(w, CONF(w), pos[w]);
+            date[w] = 0;
+            pc[w] = TRY
+        :: !FREE(s) ->
+            date[w] = 0;
+            pc[w] = HEAD
+        :: FREE(s) && FAULTY ->
+            seal[s] = CONF(w) + 1;
+            unknown(w)
+        :: FAULTY -> unknown(w)
+        :: FAULTY && late_next == 0 && late_seal == 0 ->
+            late_start = pos[w];
+            late_lay = lay[w];
+            late_seal = CONF(w) + 1;
+            late_date = date[w];
+            unknown(w)
+        fi
+    fi;
+    s = 0
+}
+#endif
 
 /* Rule 5: the same window at the same key again. */
 inline unknown(w)
@@ -503,19 +632,41 @@ inline unknown(w)
 inline adopt(w)
 {
     if
-    :: object[pos[w]] == 0 -> pc[w] = TRY
+    :: FREE(K(LAY(w), pos[w])) -> pc[w] = TRY
+#ifdef SEAL
+    :: SEALED(K(lay[w], pos[w])) ->
+        if
+#ifdef NO_RULE_10_STOP
+        :: true ->
+            pos[w] = next[w];
+            from[w] = next[w];
+            drop_window(w);
+            pc[w] = RUN
+#else
+        :: seal[K(lay[w], pos[w])] == CONF(w) + 1 ->
+            enter(w, CONF(w), pos[w]);
+            pc[w] = TRY
+        :: else ->
+            pc[w] = STOP;
+            forget(w)
+#endif
+        fi
+#endif
 #if defined(STRANGER) && !defined(NO_RULE_4_OWNER)
     :: object[pos[w]] != 0 && foreign[pos[w]] ->
         pc[w] = STOP;
         forget(w)
     :: object[pos[w]] != 0 && !foreign[pos[w]] ->
 #else
-    :: object[pos[w]] != 0 ->
+    :: object[K(LAY(w), pos[w])] != 0 ->
+#endif
+#ifdef SEAL
+        bare[w] = false;
 #endif
 #ifdef RECREATE
         knows[w] = object_version[pos[w]];
 #endif
-        pos[w] = object[pos[w]];
+        pos[w] = object[K(LAY(w), pos[w])];
         from[w] = pos[w];
         drop_window(w);
         pc[w] = RUN;
@@ -551,6 +702,10 @@ inline commit(w)
     committed_pos = TO_COMMIT_POS(w);
     has_commit = true;
     commit_is_ours = true;
+#ifdef SEAL
+    commit_lay = lay[w];
+    commit_bare = bare[w];
+#endif
 #ifdef RECREATE
     commit_version = knows[w];
 #endif
@@ -565,10 +720,25 @@ inline commit(w)
     commit_durable = 0;
     told[w] = committed; /* nothing lower is sent again */
     if
-    :: confirm(w)        /* the answer comes */
+    :: confirm(w);       /* the answer comes */
+#ifdef SEAL
+       unsaid[w] = false
+#endif
     :: FAULTY            /* or is lost */
     fi
 }
+
+#ifdef SEAL
+#define UNSAID(w) unsaid[w]
+#define PUT_ONE(w)                                     \
+    if                                                 \
+    :: lay[w] != CONF(w) -> put_seal(w)                \
+    :: lay[w] == CONF(w) -> put(w)                     \
+    fi
+#else
+#define UNSAID(w) false
+#define PUT_ONE(w) put(w)
+#endif
 
 /* Without faults each turn commits what is due before it reads on. */
 #ifdef LIVE
@@ -581,6 +751,9 @@ active [NW] proctype writer()
 {
     byte i, r, s, first;
     bool ours, stopped;
+#ifdef SEAL
+    byte lay_then;
+#endif
 endless:
     do
     :: atomic { owner == NONE && pc[_pid] == OFF -> owner = _pid; pc[_pid] = ASK }
@@ -597,14 +770,14 @@ endless:
     :: atomic { pc[_pid] == RUN && from[_pid] < END && MAY_READ(_pid) -> read_and_close(_pid) }
 #endif
 #ifdef MOVE
-    :: atomic { pc[_pid] == TRY -> check_sleep(_pid) }
-    :: atomic { pc[_pid] == PUT -> put(_pid) }
+    :: atomic { pc[_pid] == TRY && !UNSAID(_pid) -> check_sleep(_pid) }
+    :: atomic { pc[_pid] == PUT -> PUT_ONE(_pid) }
 #else
     :: atomic {
-        pc[_pid] == TRY ->
+        pc[_pid] == TRY && !UNSAID(_pid) ->
             check_sleep(_pid);
             if
-            :: pc[_pid] == PUT -> put(_pid)
+            :: pc[_pid] == PUT -> PUT_ONE(_pid)
             :: else
             fi
        }
@@ -612,7 +785,7 @@ endless:
     :: atomic { pc[_pid] == HEAD -> adopt(_pid) }
     :: atomic {
         owner == _pid && pc[_pid] >= RUN && pc[_pid] != STOP &&
-        (told[_pid] == NONE || TO_COMMIT(_pid) > told[_pid]) -> commit(_pid)
+        (told[_pid] == NONE || TO_COMMIT(_pid) > told[_pid] || UNSAID(_pid)) -> commit(_pid)
        }
     /* It crashes, or notices that the partition is no longer its own. */
     :: atomic {
@@ -639,6 +812,15 @@ endless:
 #define MAY_MOVE(k) (object[k] <= movable && object[k] < top)
 #endif
 #define MOVES(k) atomic { object[k] != 0 && MAY_MOVE(k) -> object[k] = 0 }
+/* Seals stay: their next may be at or below a commit that is older than they. */
+#ifdef BREAK_MOVE_SEAL
+#define MOVES_SEAL(l, s) atomic { seal[K(l, s)] != 0 && s <= movable && s < top -> seal[K(l, s)] = 0 }
+#endif
+#ifdef SEAL
+#define LATE (late_next != 0 || late_seal != 0)
+#else
+#define LATE (late_next != 0)
+#endif
 
 proctype world()
 {
@@ -651,11 +833,15 @@ endless:
     :: atomic {
         late_next != 0 ->
             if
+#ifdef SEAL
+            :: FREE(K(late_lay, late_start)) && late_date != 2 ->
+                create(K(late_lay, late_start), late_start, late_next, late_rows, 0)
+#elif defined(RECREATE)
             :: object[late_start] == 0 && late_date != 2 ->
-#ifdef RECREATE
-                create(late_start, late_next, late_rows, late_version)
+                create(late_start, late_start, late_next, late_rows, late_version)
 #else
-                create(late_start, late_next, late_rows, 0)
+            :: object[late_start] == 0 && late_date != 2 ->
+                create(late_start, late_start, late_next, late_rows, 0)
 #endif
             :: true /* or is lost */
             fi;
@@ -663,10 +849,27 @@ endless:
             late_next = 0;
             late_rows = 0;
             late_date = 0;
+#ifdef SEAL
+            late_lay = 0
+#endif
 #ifdef RECREATE
             late_version = 0
 #endif
        }
+#ifdef SEAL
+    :: atomic {
+        late_seal != 0 ->
+            if
+            :: FREE(K(late_lay, late_start)) && late_date != 2 ->
+                seal[K(late_lay, late_start)] = late_seal
+            :: true
+            fi;
+            late_start = 0;
+            late_lay = 0;
+            late_seal = 0;
+            late_date = 0
+       }
+#endif
 #ifdef MOVE
     /* The loader reads the group's commit … */
     :: atomic {
@@ -677,7 +880,7 @@ endless:
                 fresh[w] = (fresh[w] == 1 -> 2 : fresh[w]);
                 date[w] = (pc[w] == PUT && date[w] == 0 -> 1 : date[w])
             }
-            late_date = (late_next != 0 && late_date == 0 -> 1 : late_date);
+            late_date = (LATE && late_date == 0 -> 1 : late_date);
             w = 0
        }
     /* … waits; what was signed before is no longer taken, what was confirmed is stale … */
@@ -695,6 +898,16 @@ endless:
     /* … and moves what was below that commit; the newest object stays. */
     :: MOVES(0)
     :: MOVES(1)
+#if defined(SEAL) && N == 2
+    :: MOVES(2)
+    :: MOVES(3)
+#endif
+#ifdef BREAK_MOVE_SEAL
+    :: MOVES_SEAL(0, 0)
+    :: MOVES_SEAL(0, 1)
+    :: MOVES_SEAL(1, 0)
+    :: MOVES_SEAL(1, 1)
+#endif
 #if N > 2
     :: MOVES(2)
 #endif

@@ -47,6 +47,8 @@ PROTOCOL = (
     Check("the group is reset by a tool", "N=4 RESET", "N=3 RESET"),
     Check("another group's object in the chain", "N=4 STRANGER", "N=2 STRANGER"),
     Check("the topic is made anew", "N=3 RECREATE", "N=2 RECREATE"),
+    Check("the layout changes, and back", "N=3 SEAL", "N=2 SEAL"),
+    Check("the layout changes, objects are moved", "N=2 SEAL MOVE", "-"),
     Check("when faults end, all is landed", "N=3 LIVE", "N=2 LIVE", live=True),
 )
 
@@ -72,8 +74,12 @@ MUTANTS = (
     mutant("rule 9 dated when the answer is read", "N=2 MOVE NO_RULE_9_TIME"),
     mutant("rule 9 with the signature dated last", "N=2 MOVE NO_RULE_9_DATE", "-"),
     mutant("rule 9 trusting a missing commit", "N=2 MOVE FORGET NO_RULE_9_NONE", "-"),
+    mutant("rule 10 dropped", "N=3 SEAL NO_RULE_10"),
+    mutant("rule 10 without the old writer's stop", "N=3 SEAL NO_RULE_10_STOP"),
+    mutant("rule 10 without the commit first", "N=2 SEAL NO_RULE_10_COMMIT"),
     mutant("objects moved too soon", "N=2 MOVE BREAK_MOVE_AT_ONCE", "-"),
     mutant("the newest object moved", "N=2 MOVE FORGET BREAK_MOVE_NEWEST", "-"),
+    mutant("a seal moved", "N=2 SEAL MOVE BREAK_MOVE_SEAL", "-"),
 )
 
 

@@ -32,6 +32,10 @@ static void metadata(fuzz_input *in)
     char *text = fuzz_string(fuzz_rest(in)), again[PST_KAFKA_METADATA_MAX];
     pst_last last;
     int64_t pos;
+    bool empty;
+    if (pst_chain_metadata_place(text, "d", &chain.at, &empty))
+        FUZZ_CHECK(strlen(chain.at.dir) <= PST_TOPICS_DIR_MAX &&
+                   chain.at.extension[0] == '.');
     if (pst_chain_parse_metadata(text, &chain.pos, &chain.last)) {
         FUZZ_CHECK(chain.pos >= 0);
         pst_chain_metadata(&chain, again);
@@ -81,6 +85,25 @@ static void check_keys(const pst_chain *chain, int64_t start, int64_t other)
     FUZZ_CHECK((strcmp(key, after) > 0) == (start >= other));
 }
 
+/* The layout comes back from a commit and from a seal; its links lie apart. */
+static void check_place(pst_chain *chain, int64_t start)
+{
+    char text[PST_PLACE_TEXT_MAX], metadata[PST_KAFKA_METADATA_MAX];
+    char key[PST_STORE_KEY_MAX + 1], key2[PST_STORE_KEY_MAX + 1];
+    pst_place place;
+    bool empty;
+    chain->pos = chain->since = start;
+    pst_chain_metadata(chain, metadata);
+    FUZZ_CHECK(pst_chain_metadata_place(metadata, "x", &place, &empty) && empty);
+    FUZZ_CHECK(pst_place_same(&place, &chain->at));
+    pst_place_text(&chain->at, text);
+    FUZZ_CHECK(pst_place_parse(text, &place) && pst_place_same(&place, &chain->at));
+    pst_chain_link(chain, start, key);
+    chain->at.first = false;
+    pst_chain_link(chain, start, key2);
+    FUZZ_CHECK(strcmp(key, key2) != 0);
+}
+
 static void keys(fuzz_input *in)
 {
     pst_store store = {fuzz_choose(in, 2) ? &by_link : &by_key};
@@ -93,8 +116,13 @@ static void keys(fuzz_input *in)
     char *dir = fuzz_string(fuzz_line(in)), *topic = fuzz_string(fuzz_rest(in));
     conf.topics_dir = dir;
     if (legal(dir, topic)) {
-        FUZZ_CHECK(pst_chain_init(&chain, &conf, topic, partition, &err) == PST_OK);
-        check_keys(&chain, start, other);
+        /* A folder of many blanks does not fit into a commit. */
+        if (pst_chain_init(&chain, &conf, topic, partition, &err) == PST_OK) {
+            check_keys(&chain, start, other);
+            check_place(&chain, start);
+        } else {
+            FUZZ_CHECK(err.code == PST_E_LIMIT && strlen(dir) > 200);
+        }
     }
     pst_free(dir);
     pst_free(topic);
