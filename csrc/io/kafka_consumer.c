@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 enum {
@@ -25,6 +26,7 @@ enum {
     DESTROY_S = 10,
     WAKE_INTERVAL_MS = 4,
     LOW_QUEUE = 8 * BATCH_MAX,
+    TIMER_SLACK_NS = 2000000,
 };
 
 struct pst_consumer {
@@ -290,7 +292,24 @@ static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 
 /* ---- life ---- */
 
-/* librdkafka's threads must not take the program's signals. */
+/* librdkafka's threads must not take the program's signals. Its main thread sleeps whole
+   milliseconds and spins for the rest of one, several times a second: most of what an
+   idle consumer costs. A timer slack, which new threads inherit, makes it sleep beyond
+   that; what wakes it is not delayed, only its time-outs are. */
+static rd_kafka_t *new_client(rd_kafka_conf_t *conf, char *why, size_t size)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    int slack = prctl(PR_GET_TIMERSLACK);
+    (void)prctl(PR_SET_TIMERSLACK, (unsigned long)TIMER_SLACK_NS);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, size);
+    if (slack > 0)
+        (void)prctl(PR_SET_TIMERSLACK, (unsigned long)slack);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return rk;
+}
+
 static pst_rc start_client(pst_consumer *consumer, rd_kafka_conf_t *conf, pst_err *err)
 {
     char why[512];
@@ -309,11 +328,7 @@ static pst_rc start_client(pst_consumer *consumer, rd_kafka_conf_t *conf, pst_er
         rd_kafka_conf_destroy(conf);
         return pst_fail_nomem(err, "Kafka consumer");
     }
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &old);
-    consumer->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    consumer->rk = new_client(conf, why, sizeof why);
     if (!consumer->rk) {
         rd_kafka_conf_destroy(conf);
         return pst_fail(err, PST_E_CONFIG, "Kafka consumer: %s", why);
