@@ -21,6 +21,7 @@ from penstock._run import run
 from penstock._types import (
     Config,
     Offsets,
+    PartitionLag,
     Produced,
     Progress,
     PutRecord,
@@ -29,7 +30,7 @@ from penstock._types import (
     TaskError,
     TaskStatus,
 )
-from penstock._worker import EmbeddedKafka, Worker
+from penstock._worker import EmbeddedKafka, Worker, lag
 from penstock._worker import version as __version__
 from penstock.randomuser import RandomUserSource
 from penstock.s3csv import S3CsvSink
@@ -40,6 +41,7 @@ __all__ = [
     "EmbeddedKafka",
     "FatalError",
     "Offsets",
+    "PartitionLag",
     "PenstockError",
     "Produced",
     "Progress",
@@ -54,5 +56,6 @@ __all__ = [
     "TaskStatus",
     "Worker",
     "__version__",
+    "lag",
     "run",
 ]

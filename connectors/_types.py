@@ -58,6 +58,17 @@ class Offsets(TypedDict):
     next: int
 
 
+class PartitionLag(TypedDict):
+    """One partition: `committed` is the group's offset (None: it has none), `end` the
+    log's, `lag` how many offsets lie between, or below `end` when none is committed."""
+
+    topic: str
+    partition: int
+    committed: int | None
+    end: int
+    lag: int
+
+
 class TaskError(TypedDict):
     """Why a task failed."""
 

@@ -1,8 +1,8 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Literal, Self, final
 
-from penstock._types import Config, TaskStatus
+from penstock._types import Config, PartitionLag, TaskStatus
 
 version: str
 
@@ -16,6 +16,9 @@ def infer_values(values: Iterable[bytes], /) -> tuple[str, int, int]: ...
 def infer_topic(
     worker_config: Config, topic: str, max_records: int = 1000, timeout: float = 30.0
 ) -> tuple[str, int, int]: ...
+def lag(
+    worker_config: Config, name: str, topics: Sequence[str], timeout: float = 10.0
+) -> list[PartitionLag]: ...
 
 @final
 class Worker:

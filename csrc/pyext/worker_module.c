@@ -350,6 +350,10 @@ static PyMethodDef functions[] = {
      METH_VARARGS | METH_KEYWORDS,
      "infer_topic(worker_config, topic, max_records=1000, timeout=30.0)\n--\n\nThe same "
      "out of a topic's first records."},
+    {"lag", (PyCFunction)(void (*)(void))pypst_lag, METH_VARARGS | METH_KEYWORDS,
+     "lag(worker_config, name, topics, timeout=10.0)\n--\n\nHow far the connector "
+     "`name` (the group connect-<name>) is behind its topics: a dict for each\n"
+     "partition. timeout in seconds, for all of it. Nothing is read or committed."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -14,6 +14,9 @@ typedef struct pypst_worker_state {
 extern PyModuleDef pypst_worker_def;
 extern PyType_Spec pypst_worker_type, pypst_embedded_type;
 
+/* lag.c: the function lag(). */
+PyObject *pypst_lag(PyObject *module, PyObject *args, PyObject *kwargs);
+
 /* Of the module that the object's type, or a base of it, was made in; borrowed. */
 static inline pypst_worker_state *pypst_worker_state_of(PyTypeObject *type)
 {
