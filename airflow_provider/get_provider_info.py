@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstock_airflow import connection_form
+
 _NAME = "Penstock"
 _URL = "https://github.com/penstock/penstock"
 
@@ -20,6 +22,23 @@ def get_provider_info() -> dict[str, Any]:
         "name": _NAME,
         "description": "Kafka topics as CSV objects in S3, exactly once, in C.",
         "integrations": [{"integration-name": _NAME, "tags": ["software"]}],
-        "operators": _modules("operators.randomuser", "operators.s3csv"),
-        "extra-links": ["penstock_airflow.links.BucketLink"],
+        "operators": _modules(
+            "operators.randomuser", "operators.s3csv", "operators.connector"
+        ),
+        "sensors": _modules("sensors.lag"),
+        "hooks": _modules("hooks.penstock"),
+        "triggers": _modules("triggers.lag"),
+        "connection-types": [
+            {
+                "connection-type": connection_form.CONNECTION_TYPE,
+                "hook-class-name": "penstock_airflow.hooks.penstock.PenstockHook",
+                "hook-name": connection_form.HOOK_NAME,
+                "conn-fields": connection_form.conn_fields(),
+                "ui-field-behaviour": connection_form.BEHAVIOUR,
+            }
+        ],
+        "extra-links": [
+            "penstock_airflow.links.StatusPageLink",
+            "penstock_airflow.links.BucketLink",
+        ],
     }
