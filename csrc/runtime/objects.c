@@ -200,8 +200,8 @@ static pst_rc check_log(pst_part *part, const pst_msg *msg, bool *known, pst_err
     return pst_fail(
         err, PST_E_CHAIN,
         "%s-%d: the record at offset %lld is not the one that was landed from "
-        "there: the topic was made anew, or its log was replaced. Use another "
-        "topics.dir for the new topic, or restore the old one",
+        "there: the topic was made anew, or its log was replaced. For the new topic "
+        "use another topics.dir and delete the group's offsets, or restore the old one",
         msg->topic, msg->partition, (long long)check.offset);
 }
 
