@@ -292,16 +292,24 @@ static pst_rc refuse_rewind(const pst_chain *chain, int64_t committed, pst_err *
 static pst_rc check_end(const pst_chain *chain, int64_t take_from,
                         const pst_log_facts *facts, pst_err *err)
 {
+    const pst_sink_host *host = chain->conf->host;
     int64_t known = take_from > chain->pos ? take_from : chain->pos;
-    if (known <= facts->high)
+    int64_t low = facts->low, high = facts->high;
+    /* The topic grows, and another writer may have landed objects since we asked. */
+    if (known > high && host) {
+        pst_rc rc = host->watermarks(host->self, chain->topic, chain->partition, &low,
+                                     &high, err);
+        if (rc != PST_OK)
+            return rc;
+    }
+    if (known <= high)
         return PST_OK;
     return pst_fail(err, PST_E_CHAIN,
                     "the chain of %s-%d ends at offset %lld, but the topic ends at %lld: "
                     "the topic was made anew, or its records were lost. For the new "
                     "topic use another topics.dir and delete the group's offsets, or "
                     "restore the old one",
-                    chain->topic, chain->partition, (long long)known,
-                    (long long)facts->high);
+                    chain->topic, chain->partition, (long long)known, (long long)high);
 }
 
 static pst_rc check_loss(const pst_chain *chain, int64_t *take_from,

@@ -89,7 +89,8 @@ typedef struct pst_s3_call {
     size_t max_response;
 } pst_s3_call;
 
-/* PST_OK for every complete HTTP answer. */
+/* PST_OK for every complete HTTP answer. One that says that our clock is wrong is asked
+   for once more with the right date, unless the call has a date of its own. */
 pst_rc pst_s3_send(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
                    pst_err *err) PST_MUST;
 /* Compares an answer's Date with our clock and corrects the dates of signatures to come:
@@ -100,6 +101,10 @@ bool pst_s3_learn_clock(pst_s3 *s3, const pst_http_response *res);
 const char *pst_s3_method_name(pst_s3_method method);
 
 /* ---- s3fail.c ---- */
+
+/* The store refused a request for the date of its signature. */
+bool pst_s3_is_skewed(const pst_s3 *s3, const pst_s3_call *call,
+                      const pst_http_response *res);
 
 /* Sets err from an answer that is no success, or (status 200) no S3 answer. */
 pst_rc pst_s3_fail(pst_s3 *s3, const pst_s3_call *call, const pst_http_response *res,

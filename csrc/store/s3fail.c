@@ -207,10 +207,12 @@ static bool other_region(const pst_s3 *s3, const pst_http_response *res,
 }
 
 /* A HEAD's answer has no body, so its Date must tell. */
-static bool is_skewed(const pst_s3 *s3, const pst_s3_call *call,
-                      const pst_http_response *res, const pst_s3xml_error *said)
+bool pst_s3_is_skewed(const pst_s3 *s3, const pst_s3_call *call,
+                      const pst_http_response *res)
 {
-    if (strcmp(said->code, "RequestTimeTooSkewed") == 0)
+    pst_s3xml_error said;
+    (void)pst_s3xml_error_of((pst_sv){res->body.data, res->body.len}, &said);
+    if (strcmp(said.code, "RequestTimeTooSkewed") == 0)
         return true;
     int64_t server_ms = 0;
     if (res->status != 403 || call->method != PST_S3_HEAD ||
@@ -250,7 +252,7 @@ pst_rc pst_s3_fail(pst_s3 *s3, const pst_s3_call *call, const pst_http_response 
     if (res->status ==
         200) /* too late for a status: the code in the body is the outcome */
         what.flags |= RETRY | UNKNOWN;
-    if (is_skewed(s3, call, res, &said)) {
+    if (pst_s3_is_skewed(s3, call, res)) {
         what = (meaning){"", PST_E_IO, RETRY, NULL};
         snprintf(advice, sizeof advice, "%s", skew_advice(s3, res));
     } else if (other_region(s3, res, &said, advice, sizeof advice)) {

@@ -79,3 +79,15 @@ def recreated(folder: Path, count: int, *, running: bool, store: str = "s3") -> 
             daemon.start()
         _ends(daemon, "the topic was made anew")
         assert _data(stack) == before
+
+
+def wrong_clock(folder: Path, hours: int) -> None:
+    """A daemon starts on a machine whose clock is off: it goes by the store's."""
+    shape = Shape(daemons=1, partitions=1, fake_clock=True)
+    with Stack(folder, shape) as stack:
+        stack.set_clock(hours * 3600)
+        produce(stack.client, 0, 500)
+        daemon = stack.daemons[0].start()
+        wait_committed(stack.client, 500)
+        assert daemon.term() == 0, daemon.log
+        assert Audit(TOPIC, stack.store(), stack.client, group=GROUP).run().records == 500

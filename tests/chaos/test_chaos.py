@@ -90,3 +90,9 @@ def test_a_topic_made_anew_stops_the_task(
     count: int, running: bool, tmp_path: Path
 ) -> None:
     scenarios.recreated(tmp_path, count, running=running)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("hours", [-2, 2], ids=["slow", "fast"])
+def test_a_daemon_starts_with_a_wrong_clock(hours: int, tmp_path: Path) -> None:
+    scenarios.wrong_clock(tmp_path, hours)

@@ -21,6 +21,7 @@ typedef struct fixture {
     int asked;
     int64_t sleep_in_answer_ms;
     int32_t partitions; /* of the topic, as Kafka says now */
+    int64_t high;       /* of the partition, now */
 } fixture;
 
 static pst_rc host_commits(void *self, pst_tp *tps, size_t n,
@@ -44,6 +45,15 @@ static pst_rc host_partitions(void *self, const char *topic, int32_t *n, pst_err
     return PST_OK;
 }
 
+static pst_rc host_watermarks(void *self, const char *topic, int32_t partition,
+                              int64_t *low, int64_t *high, pst_err *err)
+{
+    (void)topic, (void)partition, (void)err;
+    *low = 0;
+    *high = ((fixture *)self)->high;
+    return PST_OK;
+}
+
 static int set_up(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
@@ -51,8 +61,10 @@ static int set_up(void **state)
     fake_clock_init(&f->clock);
     f->committed = PST_OFFSET_NONE;
     f->partitions = 4;
-    f->host = (pst_sink_host){
-        .commits = host_commits, .partitions = host_partitions, .self = f};
+    f->host = (pst_sink_host){.commits = host_commits,
+                              .watermarks = host_watermarks,
+                              .partitions = host_partitions,
+                              .self = f};
     f->conf = (pst_chain_conf){.store = &f->store->base,
                                .clock = &f->clock.clock,
                                .topics_dir = "topics",
@@ -440,6 +452,12 @@ static void rule_8_end_beyond_the_log_stops(void **state)
                      PST_OK);
     must_append(&f->chain, 50, PST_APPENDED);
     pst_chain_metadata(&f->chain, metadata);
+    /* An answer from before the other writer's object is no other log. */
+    f->high = 60;
+    assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 0, 20), &resume, &err),
+                     PST_OK);
+    assert_int_equal(resume.take_from, 50);
+    f->high = 20;
     assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 0, 20), &resume, &err),
                      PST_E_CHAIN);
     assert_non_null(strstr(err.text, "made anew"));
