@@ -120,7 +120,7 @@ bool pst_chain_parse_last(const char *text, pst_last *out)
         return false;
     for (size_t i = 0; i < more.n; i++) {
         const char *hex = "0123456789abcdef";
-        const char *at = memchr(hex, more.p[i], 16);
+        const char *at = more.p[i] ? strchr(hex, more.p[i]) : NULL;
         if (!at)
             return false;
         last.crc32c = last.crc32c << 4 | (uint32_t)(at - hex);

@@ -29,7 +29,7 @@ from tests.integration.landing import (
     wait_committed,
 )
 from tests.services.minio import Minio
-from tests.support import Daemon, Folder, KafkaClient, audit
+from tests.support import Daemon, Folder, KafkaClient, Record, audit
 from tests.support.stores import Store
 
 Sink = Callable[..., dict[str, Any]]
@@ -75,7 +75,8 @@ def test_layouts_change_and_change_back(
     client: KafkaClient,
 ) -> None:
     store, url, bucket = place
-    topic, records = topics(PARTITIONS), []
+    topic = topics(PARTITIONS)
+    records: list[Record] = []
 
     def run(folder: str, partitioner: str, source: str | None = None) -> Daemon:
         config = sink(
