@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+from airflow.providers.common.compat.sdk import BaseOperatorLink
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import (
@@ -28,6 +28,8 @@ class _XComLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """The address that the task pushed; empty when there is none."""
+        from airflow.providers.common.compat.sdk import XCom  # slow to import
+
         found = XCom.get_value(key=self.key, ti_key=ti_key)
         return found if isinstance(found, str) else ""
 

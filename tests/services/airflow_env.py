@@ -85,7 +85,8 @@ def environment(line: str, folder: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("AIRFLOW", "AWS_", "PYTHON"))
     }
-    path = f"{python(line).parent}{os.pathsep}{clean.get('PATH', '')}"
+    own = Path(sys.executable).parent  # the command `penstock`
+    path = f"{python(line).parent}{os.pathsep}{clean.get('PATH', '')}{os.pathsep}{own}"
     return {**clean, "PATH": path, "PYTHONPATH": str(site(folder))}
 
 
