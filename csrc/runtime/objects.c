@@ -259,15 +259,25 @@ static pst_rc reject(pst_part *part, const pst_msg *msg, const pst_err *why, pst
     return PST_OK;
 }
 
-/* While a partition's upload is idle, more than this is not held back, so that uploading
+/* A window that grew so much in the first eighth of its time would meet buffer.memory
+   before its timer: it is a rush. */
+static bool is_rush(const pst_part *part)
+{
+    const pst_window *window = part->open;
+    size_t share = (size_t)part->objects->env->budget->limit / OVERLAP_SHARE;
+    return window->bytes.len >= (share < OVERLAP_BYTES ? share : OVERLAP_BYTES) &&
+           (now_ms(part->objects) - window->first_ms) * OVERLAP_SHARE <=
+               part->objects->conf->rotate_schedule_ms;
+}
+
+/* In a rush nothing is held back while a partition's upload is idle, so that uploading
    and encoding overlap from the beginning; while it is busy, the window grows. Only where
    nobody has said how large an object is to be. */
 static bool worth_uploading(const pst_part *part)
 {
     const pst_objects_conf *conf = part->objects->conf;
-    size_t share = (size_t)part->objects->env->budget->limit / OVERLAP_SHARE;
     return !conf->flush_size && !conf->flush_bytes && !part->line && !part->in_flight &&
-           part->open->bytes.len >= (share < OVERLAP_BYTES ? share : OVERLAP_BYTES);
+           is_rush(part);
 }
 
 static bool window_full(const pst_part *part)

@@ -138,8 +138,9 @@ static const pst_setting when_rows[] = {
      .doc =
          "Close a window when it has so many encoded bytes; 0 = no such limit. "
          "buffer.memory closes windows early in any case. With neither this nor "
-         "flush.size, a window of 8 MiB (or an eighth of what buffer.memory leaves for "
-         "windows) is closed as soon as its partition uploads nothing."},
+         "flush.size, a window that reaches 8 MiB (or an eighth of what buffer.memory "
+         "leaves for windows) within an eighth of rotate.schedule.interval.ms is closed "
+         "as soon as its partition uploads nothing."},
     {.name = "rotate.interval.ms",
      .type = PST_CONF_MS,
      .flags = PST_CONF_LATER,
