@@ -122,6 +122,7 @@ test: setup-test ## everything: set-up, build, lint, unit tests, sanitizers, pyt
 	@$(MAKE) -j2 --no-print-directory CI=1 daemon $(UNIT_TESTS) $(BUILD)/conformance
 	@$(MAKE) --no-print-directory CI=1 lint-quick docs-check unit conformance
 	@$(MAKE) --no-print-directory CI=1 unit-asan unit-tsan tsan-daemon py
+	@$(MAKE) --no-print-directory fuzz-diff SECONDS=20
 	@$(PYTHON) -m pytest $(PYTEST)
 	@$(MAKE) --no-print-directory CI=1 test-airflow test-airflow2
 
@@ -168,6 +169,10 @@ chaos: setup-test daemon ## faults of all kinds against real services, then an a
 SECONDS_EACH ?= 20
 fuzz: setup-test ## every fuzzer for SECONDS_EACH
 	@$(PYTHON) tests/fuzz/run.py --seconds $(SECONDS_EACH)
+.PHONY: fuzz-diff
+fuzz-diff: setup-test ## scanner against jansson, encoder against a reference: SECONDS= SEED=
+	@$(PYTHON) tests/fuzz/run.py --seconds $(or $(SECONDS),20) jansson
+	@$(PYTHON) tests/fuzz/diff.py --seconds $(or $(SECONDS),20) --seed $(SEED)
 
 # ---- lint ----
 C_FILES := $(wildcard csrc/*/*.[ch] connectors/*.c connectors/*/*.[ch] tests/unit/*.[ch] \

@@ -103,10 +103,8 @@ static pst_rc set_chars(pst_writer *w, const pst_csv_conf *conf, pst_err *err)
                        "\\", err);
     rc = rc ? rc : set_escape_escape(c, rfc ? NULL : conf->escape_escaping, err);
     /* an unset comment character leaves the library's own, # */
-    bool unset = !conf->comment || !*conf->comment || !strcmp(conf->comment, "\\u0000");
     rc = rc ? rc
-            : set_char(c->comment, &c->comment_n, "csv.comment",
-                       unset ? NULL : conf->comment, "#", err);
+            : set_char(c->comment, &c->comment_n, "csv.comment", conf->comment, "#", err);
     rc = rc ? rc : set_line(c, rfc ? "\r\n" : conf->line_sep, err);
     if (rfc)
         c->double_line = false;

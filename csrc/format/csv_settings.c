@@ -153,7 +153,7 @@ static const pst_setting ROWS[] = {
      .check = check_char,
      .importance = PST_CONF_LOW,
      .doc = "A first field that starts with this character is quoted. Unset: #, as in "
-            "Spark."},
+            "Spark; empty means the NUL character, so that # is nothing special."},
     {.name = "csv.dateFormat",
      .type = PST_CONF_STRING,
      .offset = AT(date_format),

@@ -3,6 +3,7 @@
  */
 #include "record/cast.h"
 
+#include "record/convert.h"
 #include "record/datetime.h"
 #include "record/decimal.h"
 #include "record/number.h"
@@ -308,7 +309,8 @@ static pst_rc from_text(pst_context *ctx, pst_sv raw, pst_value_type to, pst_cel
         out->null = !real_of_text(s, to.type == PST_T_FLOAT, &out->as.d);
         return PST_OK;
     case PST_T_DECIMAL:
-        return to_decimal(ctx, s, to, out);
+        s = pst_convert_digits(ctx, s);
+        return s.p ? to_decimal(ctx, s, to, out) : PST_E_NOMEM;
     case PST_T_BINARY:
         out->as.s = raw;
         return PST_OK;
@@ -328,6 +330,27 @@ static pst_rc from_text(pst_context *ctx, pst_sv raw, pst_value_type to, pst_cel
     }
     out->as.i = i;
     return PST_OK;
+}
+
+/* A DECIMAL times 10**shift as a whole number, Java's longValue(): what is behind the
+   point is cut, what is beyond 64 bits is lost. 0E-18 and its like are less than one. */
+static int64_t int_of_decimal(pst_sv s, int shift)
+{
+    bool negative = s.n && s.p[0] == '-', point = false;
+    uint64_t value = 0;
+    if (memchr(s.p, 'E', s.n))
+        return 0;
+    for (size_t i = negative; i < s.n && (!point || shift); i++) {
+        if (s.p[i] == '.') {
+            point = true;
+            continue;
+        }
+        value = value * 10 + (uint64_t)(s.p[i] - '0');
+        shift -= point;
+    }
+    while (shift-- > 0)
+        value *= 10;
+    return (int64_t)(negative ? 0 - value : value);
 }
 
 static double real_of(pst_type from, const pst_cell *in)
@@ -366,26 +389,25 @@ static pst_rc from_number(pst_context *ctx, pst_type from, const pst_cell *in,
         out->as.d = real_of(from, &value);
         return PST_OK;
     case PST_T_TIMESTAMP:
-        if (is_real(from) || from == PST_T_DECIMAL)
-            stamp_of_real(real_of(from, &value), out);
-        else
-            out->null = __builtin_mul_overflow(
-                from == PST_T_BOOLEAN ? value.as.b : value.as.i, PST_MICROS, &out->as.i);
+        if (is_real(from))
+            stamp_of_real(value.as.d, out);
+        else if (from == PST_T_DECIMAL)
+            out->as.i = int_of_decimal(value.as.s, 6);
+        else if (from == PST_T_BOOLEAN)
+            out->as.i = value.as.b; /* Spark: one microsecond */
+        else                        /* Java's multiplication wraps */
+            out->as.i = (int64_t)((uint64_t)value.as.i * PST_MICROS);
         return PST_OK;
     case PST_T_DECIMAL: {
         bool boolean = from == PST_T_BOOLEAN;
         pst_cell number = {.as.i = boolean && value.as.b};
-        pst_rc rc = pst_cast_text(ctx, boolean ? PST_T_INT : from,
-                                  boolean ? &number : &value, &text);
+        pst_type as = boolean ? PST_T_INT : from == PST_T_FLOAT ? PST_T_DOUBLE : from;
+        pst_rc rc = pst_cast_text(ctx, as, boolean ? &number : &value, &text);
         return rc ? rc : to_decimal(ctx, text, to, out);
     }
     default:
-        if (from == PST_T_DECIMAL) {
-            out->null =
-                !int_of_text(value.as.s, &out->as.i) || !in_range(to.type, out->as.i);
-            return PST_OK;
-        }
         out->as.i = is_real(from)           ? int_of_real(to.type, value.as.d)
+                    : from == PST_T_DECIMAL ? wrap(to.type, int_of_decimal(value.as.s, 0))
                     : from == PST_T_BOOLEAN ? value.as.b
                                             : wrap(to.type, value.as.i);
         return PST_OK;

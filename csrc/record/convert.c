@@ -5,6 +5,7 @@
 
 #include "record/decimal.h"
 #include "record/number.h"
+#include "record/utf8.h"
 
 #include <math.h>
 
@@ -135,10 +136,55 @@ static bool non_numeric_text(pst_sv text, double *out)
     return true;
 }
 
+/* Character.isDigit() beyond ASCII, up to U+FFFF: where the ten digits start. */
+static const uint16_t DIGIT_ZEROS[] = {
+    0x660,  0x6F0,  0x7C0,  0x966,  0x9E6,  0xA66,  0xAE6,  0xB66,  0xBE6,
+    0xC66,  0xCE6,  0xD66,  0xDE6,  0xE50,  0xED0,  0xF20,  0x1040, 0x1090,
+    0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40,
+    0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10};
+
+static int digit_of(uint32_t code)
+{
+    for (size_t i = 0; i < sizeof DIGIT_ZEROS / sizeof *DIGIT_ZEROS; i++)
+        if (code - DIGIT_ZEROS[i] < 10)
+            return (int)(code - DIGIT_ZEROS[i]);
+    return -1;
+}
+
+pst_sv pst_convert_digits(pst_context *ctx, pst_sv text)
+{
+    const unsigned char *p = (const unsigned char *)text.p, *end = p + text.n;
+    size_t n = 0;
+    while (n < text.n && p[n] < 0x80)
+        n++;
+    if (n == text.n)
+        return text;
+    char *copy = pst_arena_get(&ctx->arena, text.n);
+    if (!copy)
+        return (pst_sv){NULL, 0};
+    for (n = 0; p < end;) {
+        size_t len;
+        int digit = *p < 0x80 ? -1 : digit_of(pst_utf8_next(p, end, &len));
+        len = *p < 0x80 ? 1 : len;
+        if (digit >= 0) {
+            copy[n++] = (char)('0' + digit);
+        } else {
+            memcpy(copy + n, p, len);
+            n += len;
+        }
+        p += len;
+    }
+    pst_arena_keep(&ctx->arena, n);
+    return (pst_sv){copy, n};
+}
+
 /* Commas are thousands separators, wherever they stand. */
 static pst_conv decimal_text(pst_context *ctx, const pst_node *node, pst_sv text,
                              pst_cell *out)
 {
+    text = pst_convert_digits(ctx, text);
+    if (!text.p)
+        return PST_CONV_NOMEM;
     if (!memchr(text.p, ',', text.n))
         return to_decimal(ctx, node, text, out);
     char *copy = pst_arena_get(&ctx->arena, text.n);

@@ -22,6 +22,9 @@ pst_conv pst_convert_float(pst_context *ctx, const pst_node *node, pst_sv text,
 /* A decoded string into any type but STRING; the text may be temporary. */
 pst_conv pst_convert_text(pst_context *ctx, const pst_node *node, pst_sv text,
                           pst_cell *out);
+/* The text with the decimal digits of other scripts as ASCII's, as BigDecimal takes them;
+   p == NULL when memory is out. */
+pst_sv pst_convert_digits(pst_context *ctx, pst_sv text);
 /* A string, a number as a STRING column shows it; copied where needed. */
 pst_conv pst_convert_keep(pst_context *ctx, pst_sv text, pst_cell *out);
 

@@ -337,8 +337,8 @@ bool pst_parse_timestamp_ntz(pst_sv text, bool allow_zone, int64_t *micros)
     stamp s;
     if (!read_stamp(text, &s) || !valid_stamp(&s) || s.just_time)
         return false;
-    if (s.zone.p && !allow_zone)
-        return false;
+    if (s.zone.p && (!allow_zone || !in_named_zone(&s, NULL, micros)))
+        return false; /* the zone is left out, but it must exist */
     return pst_civil_to_micros(&s.c, NULL, micros);
 }
 

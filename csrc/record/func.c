@@ -268,12 +268,11 @@ static pst_rc run_date_format(const pst_func_call *call, pst_cell *out)
 
 static pst_rc run_from_unixtime(const pst_func_call *call, pst_cell *out)
 {
-    int64_t micros;
-    if (!__builtin_mul_overflow(call->args[0].as.i, PST_MICROS, &micros) && call->pattern)
-        return format_micros(call, micros, out);
-    out->null = true;
+    /* Java's multiplication wraps */
+    int64_t micros = (int64_t)((uint64_t)call->args[0].as.i * PST_MICROS);
     if (call->pattern)
-        return PST_OK;
+        return format_micros(call, micros, out);
+    micros = pst_floor_div(micros, PST_MICROS) * PST_MICROS;
     pst_cell stamp = {.null = false, .as.i = micros};
     pst_sv text; /* the default pattern has no fraction, and whole seconds none to show */
     pst_rc rc = pst_cast_text(call->ctx, PST_T_TIMESTAMP, &stamp, &text);

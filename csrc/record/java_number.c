@@ -434,20 +434,40 @@ static bool short_digits(digits *d, double x)
     return true;
 }
 
-/* The fewest digits that read back as the same value; of those the closest. */
+/* The next number of as many digits: d.ddd becomes one unit more in its last place. */
+static bool next_digits(char *text, int n)
+{
+    for (int i = n; i >= 0; i--) {
+        if (text[i] == '.')
+            continue;
+        if (text[i] != '9') {
+            text[i]++;
+            return true;
+        }
+        text[i] = '0';
+    }
+    return false;
+}
+
+/* The fewest digits that read back as the same value, two at least, as Java shows them;
+   of those the closest. What is above a power of two may be farther off and still be it,
+   when what is below is not. */
 static void shortest_digits(digits *d, double x, bool is_float)
 {
     char text[40];
-    for (int n = 1; n <= 17; n++) {
+    for (int n = 2; n <= 17; n++) {
         int wrote = snprintf(text, sizeof text, "%.*e", n - 1, x);
         char *e = wrote > 0 ? memchr(text, 'e', (size_t)wrote) : NULL;
         if (!e)
             return;
-        if (n > 1)
-            text[1] = '.'; /* whatever the locale made of the point */
+        text[1] = '.'; /* whatever the locale made of the point */
         pst_sv sv = {text, (size_t)wrote};
-        if (is_float ? pst_number_to_float(sv) == (float)x
-                     : pst_number_to_double(sv) == x) {
+        bool same = false;
+        for (int step = 0; step < 2 && !same; step++)
+            same = (step == 0 || next_digits(text, n)) &&
+                   (is_float ? pst_number_to_float(sv) == (float)x
+                             : pst_number_to_double(sv) == x);
+        if (same) {
             int64_t exp = 0;
             (void)pst_sv_to_i64((pst_sv){e + 2, (size_t)(text + wrote - e - 2)}, &exp);
             d->exp = (int)(e[1] == '-' ? -exp : exp) + 1;

@@ -70,7 +70,26 @@ static bool skip_comment(pst_json *json)
     return pst_json_fail(json, "the text ends in a comment");
 }
 
-/* The next character that is no blank, consumed, into *c; -1 at the end of the input. */
+/* Goes past the rest of a character beyond ASCII whose first byte is taken: Java reads
+   UTF-16 units, so one byte of a character of two units is left, which is an error too.
+ */
+static void skip_unit(pst_json *json)
+{
+    size_t len;
+    (void)pst_utf8_next(json->at - 1, json->end, &len);
+    json->at += len == 4 ? 2 : len - 1;
+}
+
+/* The first character that was not expected; goes past it as Jackson does. */
+static bool unexpected(pst_json *json, int c, const char *what)
+{
+    if (c >= 0x80)
+        skip_unit(json);
+    return pst_json_fail(json, what);
+}
+
+/* The next character that is no blank, consumed, into *c: its first byte beyond ASCII; -1
+   at the end of the input. */
 static bool skip_blanks(pst_json *json, int *c)
 {
     while (json->at < json->end) {
@@ -140,7 +159,7 @@ static bool match_rest(pst_json *json, const char *word)
         json->at++;
     }
     size_t len;
-    if (json->at < json->end &&
+    if (json->at < json->end && *json->at >= '0' && /* Jackson looks no lower */
         pst_json_is_word_char(pst_utf8_next(json->at, json->end, &len)))
         return word_fail(json, seen);
     return true;
@@ -283,8 +302,9 @@ static bool odd_value(pst_json *json, int c)
     if (c == '+')
         return signed_word(json, false);
     if (c >= 0x80) {
-        json->at--;
-        c = take(json);
+        size_t len;
+        c = (int)pst_utf8_next(json->at - 1, json->end, &len);
+        skip_unit(json);
     }
     if (pst_json_is_word_char((uint32_t)c) && c >= ' ')
         return word_fail(json, 1);
@@ -356,13 +376,15 @@ static bool close_scope(pst_json *json, int c)
 
 static bool read_name(pst_json *json, int *c)
 {
+    if (*c >= 0x80 && !json->opt->unquoted_names)
+        return unexpected(json, *c, "expected a name in double quotes");
     if (!pst_json_read_name(json, *c))
         return false;
     json->cur = PST_TOK_NAME;
     if (!skip_blanks_or_eof(json, c))
         return false;
     if (*c != ':')
-        return pst_json_fail(json, "expected ':' after a name");
+        return unexpected(json, *c, "expected ':' after a name");
     return skip_blanks_or_eof(json, c);
 }
 
@@ -387,7 +409,7 @@ bool pst_json_next(pst_json *json)
         bool had = json->state[json->depth] & 2;
         json->state[json->depth] |= 2;
         if (had && c != ',')
-            return pst_json_fail(json, "expected ',' or the end of the container");
+            return unexpected(json, c, "expected ',' or the end of the container");
         if (had && !skip_blanks_or_eof(json, &c))
             return false;
     }

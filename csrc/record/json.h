@@ -34,6 +34,7 @@ enum { PST_JSON_DEPTH_MAX = 1000, PST_JSON_NUMBER_MAX = 1000 };
 typedef struct pst_json_options {
     bool single_quotes, non_numeric, comments, unquoted_names, leading_zeros,
         any_backslash, control_chars;
+    int number_format; /* enum pst_number_format: of numbers written again */
 } pst_json_options;
 
 typedef struct pst_json {

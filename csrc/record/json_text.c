@@ -360,7 +360,8 @@ static bool copy_float(pst_json *json, pst_buf *out)
         return add(json, out, "\"", 1) &&
                add(json, out, json->number.p, json->number.n) && add(json, out, "\"", 1);
     double value = pst_number_to_double(json->number);
-    size_t n = pst_number_of_double(text + 1, value, PST_NUMBER_JDK17);
+    size_t n = pst_number_of_double(text + 1, value,
+                                    (enum pst_number_format)json->opt->number_format);
     bool quoted = text[n] == 'y'; /* 1e999 is Infinity */
     text[n + 1] = '"';
     return add(json, out, quoted ? text : text + 1, quoted ? n + 2 : n);
@@ -388,6 +389,8 @@ bool pst_json_copy(pst_json *json, pst_buf *out)
 {
     size_t open = 0;
     bool first = true, named = false;
+    if (json->cur == PST_TOK_OBJECT_END || json->cur == PST_TOK_ARRAY_END)
+        return pst_json_fail(json, "an end is no value");
     for (;;) {
         pst_tok tok = json->cur;
         bool end = tok == PST_TOK_OBJECT_END || tok == PST_TOK_ARRAY_END;

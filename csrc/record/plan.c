@@ -21,9 +21,15 @@ static uint32_t hash_name(pst_sv name)
     return h ^ h >> 15;
 }
 
+static bool is_read(const pst_node *node)
+{
+    return !node->corrupt_record && !node->pruned;
+}
+
 pst_node *pst_node_find(const pst_node *node, pst_sv name, size_t guess)
 {
-    if (guess < node->n_children && pst_sv_eq(node->children[guess].name, name))
+    if (guess < node->n_children && pst_sv_eq(node->children[guess].name, name) &&
+        is_read(&node->children[guess]))
         return &node->children[guess];
     if (node->n_children == 0)
         return NULL;
@@ -46,7 +52,7 @@ static bool hash_children(pst_node *node)
     if (!node->table)
         return false;
     for (size_t k = 0; k < node->n_children; k++) {
-        if (node->children[k].corrupt_record)
+        if (!is_read(&node->children[k]))
             continue;
         size_t i = hash_name(node->children[k].name) & node->mask;
         while (node->table[i])
@@ -485,6 +491,13 @@ static pst_rc bind_select(pst_plan *plan, const pst_reader_conf *conf, pst_err *
     return rc ? pst_fail(err, rc, "select: %s", local.text) : PST_OK;
 }
 
+static pst_rc hash_again(pst_node *node, pst_err *err)
+{
+    pst_free(node->table);
+    node->table = NULL;
+    return hash_children(node) ? PST_OK : pst_fail_nomem(err, "the schema");
+}
+
 static pst_rc mark_corrupt(pst_plan *plan, const char *name, pst_err *err)
 {
     for (size_t i = 0; name && i < plan->root.n_children; i++) {
@@ -498,11 +511,40 @@ static pst_rc mark_corrupt(pst_plan *plan, const char *name, pst_err *err)
                             name);
         node->corrupt_record = true;
         plan->has_corrupt = true;
-        pst_free(plan->root.table);
-        plan->root.table = NULL;
-        return hash_children(&plan->root) ? PST_OK : pst_fail_nomem(err, "the schema");
+        return hash_again(&plan->root, err);
     }
     return PST_OK;
+}
+
+/* from_json's options as they are when none is given. */
+static bool no_options(const pst_reader_conf *c)
+{
+    bool column =
+        !c->corrupt_record_column || !strcmp(c->corrupt_record_column, "_corrupt_record");
+    bool formats = c->json_date_format || c->json_timestamp_format ||
+                   c->json_timestamp_ntz_format || c->date_time_fallback;
+    bool features = !c->allow_single_quotes || !c->allow_non_numeric_numbers ||
+                    c->allow_comments || c->allow_unquoted_field_names ||
+                    c->allow_numeric_leading_zeros ||
+                    c->allow_backslash_escaping_any_character ||
+                    c->allow_unquoted_control_chars || c->primitives_as_string;
+    return c->json_mode == PST_JSON_PERMISSIVE && column && !formats && !features;
+}
+
+/* Where one column only is selected and from_json has no options, Spark's optimizer
+   (OptimizeCsvJsonExprs) gives from_json a schema of this column only: the others are
+   unknown names then, and what is bad in them does not count. */
+static pst_rc prune(pst_plan *plan, const pst_reader_conf *conf, pst_err *err)
+{
+    pst_node *root = &plan->root;
+    size_t wanted = 0;
+    for (size_t i = 0; i < root->n_children; i++)
+        wanted += root->children[i].wanted;
+    if (wanted != 1 || root->n_children == 1 || !no_options(conf))
+        return PST_OK;
+    for (size_t i = 0; i < root->n_children; i++)
+        root->children[i].pruned = !root->children[i].wanted;
+    return hash_again(root, err);
 }
 
 pst_rc pst_plan_new(pst_plan **out, const pst_reader_conf *conf, pst_err *err)
@@ -523,6 +565,7 @@ pst_rc pst_plan_new(pst_plan **out, const pst_reader_conf *conf, pst_err *err)
     rc = rc ? rc : bind_select(plan, conf, err);
     if (rc == PST_OK && !finish_node(plan, &plan->root))
         rc = pst_fail_nomem(err, "the schema");
+    rc = rc ? rc : prune(plan, conf, err);
     if (rc != PST_OK) {
         pst_plan_free(plan);
         return rc;

@@ -27,6 +27,7 @@ struct pst_node {
     int slot;            /* where a leaf's value goes; -1 = nowhere */
     bool wanted;         /* itself or something beneath it has a slot */
     bool corrupt_record; /* the column for bad records: not read from the JSON */
+    bool pruned;         /* Spark's optimizer leaves it out of the schema */
     pst_node *children;  /* STRUCT's fields; ARRAY's and MAP's one item */
     size_t n_children;
     uint16_t *table; /* hash of names to index + 1 */

@@ -81,6 +81,7 @@ static pst_rc open_context(pst_context *ctx, const pst_reader_conf *conf, pst_er
         .leading_zeros = conf->allow_numeric_leading_zeros,
         .any_backslash = conf->allow_backslash_escaping_any_character,
         .control_chars = conf->allow_unquoted_control_chars,
+        .number_format = conf->number_format,
     };
     ctx->partial = conf->enable_partial_results;
     ctx->time_policy = conf->time_parser_policy;

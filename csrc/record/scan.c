@@ -180,7 +180,8 @@ static pst_conv number_as_text(pst_scan_run *run, pst_sv text, bool real, pst_ce
     if (!real)
         return pst_convert_keep(run->ctx, PST_SV("0"), out);
     double value = pst_number_to_double(text);
-    size_t n = pst_number_of_double(buf + 1, value, PST_NUMBER_JDK17);
+    size_t n = pst_number_of_double(buf + 1, value,
+                                    (enum pst_number_format)run->ctx->number_format);
     if (buf[n] != 'y') /* Infinity stands in quotes */
         return pst_convert_keep(run->ctx, (pst_sv){buf + 1, n}, out);
     buf[n + 1] = '"';

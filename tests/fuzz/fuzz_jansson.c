@@ -10,6 +10,7 @@
  * Documented differences (docs/spark.md), each one excused below by name:
  *   DEPTH    Spark (Jackson 2.15) stops at 1,000 levels, jansson at 2,048
  *   DIGITS   Spark refuses numbers of more than 1,000 characters
+ *   NUL      jansson skips a NUL behind a word or number; it is malformed in Spark
  *   TWICE    of a name that comes twice jansson keeps the last value; Spark keeps the
  * last good one, and a map keeps the first ROOT     a root that is no object is a row of
  * nulls Spark takes and jansson refuses (nothing to compare): single quotes, NaN and
@@ -267,10 +268,9 @@ static void check_tree(rig *r, const shape *s, pst_read got, pst_sv text)
         return;
     }
     json_t *once = json_loadb(text.p, text.n, flags | JSON_REJECT_DUPLICATES, &error);
-    if (got == PST_READ_MALFORMED)
-        FUZZ_CHECK(!once || depth_of(doc) > LIMIT || has_long_number(text));
-    if (got == PST_READ_MALFORMED && !once) /* DEPTH may hide behind TWICE */
-        FUZZ_CHECK(has_long_number(text) || text.n > LIMIT);
+    if (got == PST_READ_MALFORMED) /* DEPTH may hide behind TWICE */
+        FUZZ_CHECK(has_long_number(text) ||
+                   (once ? depth_of(doc) > LIMIT : text.n > LIMIT));
     for (size_t i = 0; got != PST_READ_MALFORMED && i < r->plan->n_outputs; i++) {
         pst_type type = r->plan->columns[i].type;
         pst_cell cell = cell_of(r, i, r->slow);
@@ -293,7 +293,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pst_read got = pst_exact_read(&r->exact, &r->ctx, r->plan, text, r->slow);
     FUZZ_CHECK(got != PST_READ_NOMEM);
     check_scanners(r, text, got);
-    check_tree(r, &shapes[which], got, text);
+    if (!text.n || !memchr(text.p, '\0', text.n)) /* NUL */
+        check_tree(r, &shapes[which], got, text);
     return 0;
 }
 

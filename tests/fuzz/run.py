@@ -73,7 +73,9 @@ def build_core(build: Path, compiler: str) -> Path:
     return core / "libpenstock.a"
 
 
-def build_fuzzer(source: Path, build: Path, compiler: str, core: Path) -> Path:
+def build_fuzzer(
+    source: Path, build: Path, compiler: str, core: Path, engine: str = "fuzzer"
+) -> Path:
     """One program, unless it is there and newer than all it is made of."""
     program = build / source.stem
     inputs = [source, core, *HERE.glob("*.h")]
@@ -84,7 +86,7 @@ def build_fuzzer(source: Path, build: Path, compiler: str, core: Path) -> Path:
     subprocess.run(
         [
             compiler, "-std=c11", "-O1", "-g", "-fno-omit-frame-pointer", "-pthread",
-            "-D_GNU_SOURCE", f"-fsanitize=fuzzer,{SANITIZE}", *RECOVER, "-Wall",
+            "-D_GNU_SOURCE", f"-fsanitize={engine},{SANITIZE}", *RECOVER, "-Wall",
             "-Wextra", "-Wshadow", f"-I{ROOT}/csrc", f"-I{ROOT}", f"-I{HERE}",
             *pkg_config("--cflags"), str(source), str(core), *pkg_config("--libs"),
             "-lm", "-ldl", "-o", str(program),
@@ -92,6 +94,11 @@ def build_fuzzer(source: Path, build: Path, compiler: str, core: Path) -> Path:
         check=True,
     )  # fmt: skip
     return program
+
+
+def build_driver(source: Path, build: Path, compiler: str, core: Path) -> Path:
+    """A program with a main() of its own, with the same sanitizers."""
+    return build_fuzzer(source, build, compiler, core, "fuzzer-no-link")
 
 
 def environment() -> dict[str, str]:

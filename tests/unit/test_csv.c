@@ -52,6 +52,8 @@ static void options(void **state)
                        "csv.ignoreTrailingWhiteSpace=false"),
                "{\"a\":\" x \",\"b\":\" \"}", " x , ");
     check_line(OPTIONS(AB, "csv.comment=%"), "{\"a\":\"#x\"}", "#x,");
+    check_line(OPTIONS(AB, "csv.comment="), "{\"a\":\"#x\"}", "#x,");
+    check_line(OPTIONS(AB, "csv.comment=\\u0000"), "{\"a\":\"\\u0000x\"}", "\"x\",");
     check_line(
         OPTIONS(AB, "spark.sql.legacy.nullValueWrittenAsQuotedEmptyStringCsv=true"),
         "{\"a\":\"x\"}", "x,\"\"");

@@ -27,6 +27,18 @@ static void goes_on_after_a_failure(void **state)
     line("{\"id\":1,\"city\":{\"a\":\"\\u00\"},\"age\":5}", "1,,,,");
     line("{\"id\":1,\"city\":[1,5.],\"age\":5}", "1,,5,,");
     line("{\"id\":1,\"city\":[+1,2],\"age\":5}", "1,,5,,");
+    /* an end that a failed value left is no value of the next field */
+    check_line(
+        OPTIONS("value.schema=a INT, m MAP<STRING, STRING>", "select=a, m['b'] AS b"),
+        "{\"a\":2,\"m\":{\"\":[5}]{}", "2,");
+    /* what was not expected is one UTF-16 unit, not one byte, nor two units */
+    line("{\"id\":1,\"name\":{\"first\":\"a\",\"last\":2\xc3\xa9},\"age\":5}", "1,,,,");
+    line("{\"id\":1,\"name\":{\"last\":2 \xe6\x97\xa5},\"age\":5}", "1,,,,");
+    line("{\"id\":1,\"name\":{\"last\":2\xed\xa0\xbd},\"age\":5}", "1,,,,");
+    line("{\"id\":1,\"name\":{\"last\":2\xf0\x9f\x98\x80},\"age\":5}", ",,,,");
+    line("{\"id\":1,\"name\":{\"last\"\xe6\x97\xa5:2},\"age\":5}", "1,,,,");
+    /* a word may end before a character below 0 */
+    line("{\"id\":1,\"name\":{\"first\":null$,\"last\":\"x\"},\"age\":5}", "1,,,,");
     /* between the fields of the record itself nothing is forgiven */
     line("{\"id\":1,\"age\":tru}", ",,,,");
     line("{\"id\":1,\"unknown\":\"a\\x\"}", ",,,,");

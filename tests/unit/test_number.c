@@ -120,6 +120,10 @@ static void printing(void **state)
     prints(DBL_MAX, "1.7976931348623157E308");
     out[pst_number_of_double(out, 2e23, PST_NUMBER_SHORTEST)] = '\0';
     assert_string_equal(out, "2.0E23");
+    out[pst_number_of_double(out, 4.9e-324, PST_NUMBER_SHORTEST)] = '\0';
+    assert_string_equal(out, "4.9E-324"); /* two digits at least */
+    out[pst_number_of_double(out, 7.120236347223045e-307, PST_NUMBER_SHORTEST)] = '\0';
+    assert_string_equal(out, "7.120236347223045E-307"); /* a power of two */
     out[pst_number_of_float(out, 3.14159265f, PST_NUMBER_JDK17)] = '\0';
     assert_string_equal(out, "3.1415927");
     out[pst_number_of_float(out, 1.4e-45f, PST_NUMBER_JDK17)] = '\0';

@@ -1,0 +1,478 @@
+"""Random groups for diff.py: a schema, options, a select list, and records for them.
+
+All comes from one seeded random.Random. Values are mostly of the right kind, often at an
+edge of it, sometimes of another kind; texts of records are damaged now and then.
+"""
+
+# ruff: noqa: E501, RUF001 (tables of values are read along the line)
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+# ("INT",), ("DECIMAL", p, s), ("STRUCT", [(name, Type)…]), ("ARRAY", Type), ("MAP", Type)
+Type = tuple[Any, ...]
+
+SCALARS = (
+    "BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "STRING",
+    "STRING", "STRING", "DATE", "TIMESTAMP", "TIMESTAMP_NTZ", "DECIMAL",
+)  # fmt: skip
+NAMES = (
+    "a", "b", "c", "d", "e", "id", "Id", "name", "first", "last", "ts", "x1", "x_y",
+    "a b", "é", "ключ", "a.b", "#c", "ratio", "k\U0001f600",
+)  # fmt: skip
+ZONES = (
+    "UTC", "UTC", "UTC", "Europe/Istanbul", "America/New_York", "Asia/Kolkata", "+03:00",
+    "Australia/Lord_Howe", "America/St_Johns", "Pacific/Apia", "-08:30", "GMT+1",
+    "Europe/London", "Asia/Tokyo",
+)  # fmt: skip
+
+
+@dataclass
+class Group:
+    """What one reader and one writer are made of, and the records they get."""
+
+    schema: list[tuple[str, Type]]
+    settings: dict[str, str]
+    records: list[bytes | None] = field(default_factory=list)
+
+
+# ---- schema ----
+
+
+def quoted(name: str) -> str:
+    """A name as DDL and select lists take it."""
+    plain = name.isascii() and name.replace("_", "a").isalnum() and name[0].isalpha()
+    return name if plain else "`" + name.replace("`", "``") + "`"
+
+
+def random_type(rng: random.Random, depth: int = 0) -> Type:
+    """Scalars mostly, containers while they are not too deep."""
+    kind = rng.random()
+    if depth < 3 and kind < 0.16:
+        return ("STRUCT", random_fields(rng, depth + 1))
+    if depth < 3 and kind < 0.2:
+        return ("ARRAY", random_type(rng, depth + 1))
+    if depth < 3 and kind < 0.23:
+        return ("MAP", random_type(rng, depth + 1))
+    name = rng.choice(SCALARS)
+    if name != "DECIMAL":
+        return (name,)
+    precision = rng.choice((1, 5, 10, 10, 18, 20, 38))
+    return (name, precision, rng.randint(0, min(precision, rng.choice((0, 2, 6, 38)))))
+
+
+def random_fields(rng: random.Random, depth: int) -> list[tuple[str, Type]]:
+    """Names that differ in any case."""
+    fields: list[tuple[str, Type]] = []
+    for name in rng.sample(NAMES, rng.randint(1, 8 if depth == 0 else 3)):
+        if name.lower() not in (n.lower() for n, _ in fields):
+            fields.append((name, random_type(rng, depth)))
+    return fields
+
+
+def ddl(t: Type) -> str:
+    """The type's text."""
+    if t[0] == "STRUCT":
+        return "STRUCT<" + ", ".join(f"{quoted(n)}: {ddl(f)}" for n, f in t[1]) + ">"
+    if t[0] == "ARRAY":
+        return f"ARRAY<{ddl(t[1])}>"
+    if t[0] == "MAP":
+        return f"MAP<STRING, {ddl(t[1])}>"
+    return f"DECIMAL({t[1]},{t[2]})" if t[0] == "DECIMAL" else t[0]
+
+
+def leaves(name: str, t: Type, rng: random.Random) -> list[tuple[str, Type]]:
+    """Paths of columns that a CSV can hold."""
+    if t[0] == "STRUCT":
+        return [leaf for n, f in t[1] for leaf in leaves(f"{name}.{quoted(n)}", f, rng)]
+    if t[0] == "ARRAY":
+        return leaves(f"{name}[{rng.choice((0, 0, 1, 2))}]", t[1], rng)
+    if t[0] == "MAP":
+        return leaves(f"{name}['{rng.choice('kab')}']", t[1], rng)
+    return [(name, t)]
+
+
+def text_of(rng: random.Random, path: str) -> str:
+    """An expression that makes a text of a leaf."""
+    return rng.choice((
+        f"CAST({path} AS STRING)", f"trim({path})", f"concat({path}, '-', {path})",
+        f"substring({path}, {rng.randint(-5, 5)}, {rng.randint(0, 6)})",
+        f"concat_ws(';', {path}, 'x', {path})",
+    ))  # fmt: skip
+
+
+def cast_of(rng: random.Random, path: str, t: Type) -> str:
+    """An expression over a leaf, of any type."""
+    kind = t[0]
+    choices = [f"CAST({path} AS STRING)", path, path]
+    if kind == "STRING":
+        choices += [
+            f"upper({path})", f"trim({path})", f"substring({path}, {rng.randint(-5, 5)}, "
+            f"{rng.randint(0, 6)})", f"concat({path}, '-', {path})",
+            f"coalesce({path}, 'none')", f"concat_ws(';', {path}, 'x')", f"lower({path})",
+            f"CAST({path} AS INT)", f"CAST({path} AS DOUBLE)", f"to_date({path})",
+            f"CAST({path} AS DECIMAL(10,2))", f"CAST({path} AS BOOLEAN)",
+            f"to_timestamp({path})", f"CAST({path} AS TIMESTAMP)", f"CAST({path} AS FLOAT)",
+            f"CAST({path} AS BIGINT)", f"CAST({path} AS DATE)",
+            f"CAST({path} AS TIMESTAMP_NTZ)",
+        ]  # fmt: skip
+    elif kind in ("TIMESTAMP", "DATE"):
+        choices += [
+            f"date_format({path}, 'yyyy/MM/dd HH:mm')", f"CAST({path} AS DATE)",
+            f"CAST({path} AS TIMESTAMP)", f"CAST({path} AS TIMESTAMP_NTZ)",
+            f"date_format({path}, 'EEE d MMM yyyy')",
+        ]  # fmt: skip
+        choices += [f"CAST({path} AS BIGINT)"] if kind == "TIMESTAMP" else []
+    elif kind in ("TINYINT", "SMALLINT", "INT", "BIGINT"):
+        choices += [
+            f"CAST({path} AS TINYINT)", f"CAST({path} AS DOUBLE)", f"from_unixtime({path})",
+            f"CAST({path} AS TIMESTAMP)", f"CAST({path} AS DECIMAL(5,2))",
+            f"CAST({path} AS BOOLEAN)", f"CAST({path} AS FLOAT)", f"CAST({path} AS INT)",
+            f"from_unixtime({path}, 'yyyy-MM-dd')",
+        ]  # fmt: skip
+    elif kind in ("FLOAT", "DOUBLE", "DECIMAL"):
+        choices += [
+            f"CAST({path} AS INT)", f"CAST({path} AS BIGINT)", f"CAST({path} AS FLOAT)",
+            f"CAST({path} AS DECIMAL(12,3))", f"CAST({path} AS DOUBLE)",
+            f"CAST({path} AS SMALLINT)", f"coalesce({path}, 0)",
+            f"CAST({path} AS TIMESTAMP)",
+        ]  # fmt: skip
+    return rng.choice(choices)
+
+
+def random_select(rng: random.Random, schema: list[tuple[str, Type]], casts: str) -> str:
+    """`*` where the columns allow it, else some leaves, aliased; casts: text, all."""
+    plain = all(t[0] not in ("STRUCT", "ARRAY", "MAP") for _, t in schema)
+    if plain and rng.random() < 0.5:
+        return "*"
+    items: list[str] = []
+    for name, t in schema:
+        for path, leaf in leaves(quoted(name), t, rng):
+            if rng.random() < 0.85:
+                text = path
+                if rng.random() < 0.3:
+                    text = (
+                        text_of(rng, path)
+                        if casts == "text"
+                        else cast_of(rng, path, leaf)
+                    )
+                items.append(f"{text} AS c{len(items)}")
+    rng.shuffle(items)
+    if rng.random() < 0.1:
+        items.append(rng.choice(("topic", "partition", "offset", "timestamp", "key")))
+    return ", ".join(items) or "topic"
+
+
+# ---- options ----
+
+FORMATS = (
+    "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd'T'HH:mm:ss.SSSX", "dd/MM/yyyy HH:mm",
+    "yyyy-MM-dd'T'HH:mm:ss[.SSS][XXX]", "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+)  # fmt: skip
+
+
+def random_options(rng: random.Random, formats: bool) -> dict[str, str]:
+    """Each option rarely, so that most groups have one or two."""
+    out: dict[str, str] = {}
+
+    def maybe(name: str, *values: str, p: float = 0.06) -> None:
+        if rng.random() < p:
+            out[name] = rng.choice(values)
+
+    for name in (
+        "allowComments", "allowUnquotedFieldNames", "allowNumericLeadingZeros",
+        "allowBackslashEscapingAnyCharacter", "allowUnquotedControlChars",
+    ):  # fmt: skip
+        maybe(f"json.{name}", "true")
+    for name in ("allowSingleQuotes", "allowNonNumericNumbers"):
+        maybe(f"json.{name}", "false")
+    maybe("json.primitivesAsString", "true", p=0.02)
+    if formats:
+        random_formats(maybe)
+    maybe("json.enableDateTimeParsingFallback", "true", "false", p=0.03)
+    maybe("spark.sql.session.timeZone", *ZONES, p=0.4)
+    maybe("spark.sql.json.enablePartialResults", "false", p=0.12)
+    maybe("spark.sql.legacy.timeParserPolicy", "CORRECTED", p=0.1)
+    maybe("spark.sql.caseSensitive", "true")
+    maybe("csv.sep", "|", "\t", ";", "||", ";;", "x", "^|", " ", "ab", p=0.15)
+    maybe("csv.header", "true")
+    maybe("csv.quote", "'", "|", "\x00", "", "~", p=0.1)
+    maybe("csv.escape", '"', "'", "^", "\x00", "/", p=0.12)
+    maybe("csv.charToEscapeQuoteEscaping", "\\", '"', "#", "\x00")
+    maybe("csv.quoteAll", "true", p=0.12)
+    maybe("csv.escapeQuotes", "false", p=0.1)
+    maybe("csv.nullValue", "NULL", "\\N", "-", '""', " ", "a,b", 'q"', p=0.12)
+    maybe("csv.emptyValue", "", "EMPTY", "''", " ", "a,b", '"', p=0.12)
+    maybe("csv.lineSep", "\r\n", "\r", ";", "x", "\n", "||", p=0.1)
+    maybe("csv.ignoreLeadingWhiteSpace", "false", p=0.15)
+    maybe("csv.ignoreTrailingWhiteSpace", "false", p=0.15)
+    maybe("csv.comment", "#", ";", "a", "\x00")
+    maybe("spark.sql.legacy.nullValueWrittenAsQuotedEmptyStringCsv", "true")
+    return out
+
+
+def random_formats(maybe: Callable[..., None]) -> None:
+    """Patterns; the reference in Python knows the defaults only."""
+    maybe("json.dateFormat", "yyyy-MM-dd", "dd/MM/yyyy", "yyyyMMdd", "d MMM yyyy", p=0.08)
+    maybe("json.timestampFormat", *FORMATS, p=0.1)
+    maybe("json.timestampNTZFormat", "yyyy-MM-dd'T'HH:mm:ss", "yyyy-MM-dd HH:mm:ss[.SSS]")
+    maybe("csv.dateFormat", "dd/MM/yyyy", "d MMM yyyy", "yyyyMMdd", "EEEE", p=0.08)
+    maybe("csv.timestampFormat", *FORMATS, "yyyy-MM-dd hh:mm:ss a", "HH:mm:ss.SSS", p=0.1)
+    maybe("csv.timestampNTZFormat", "yyyy-MM-dd HH:mm:ss", "yyyyMMddHHmmssSSS")
+
+
+# ---- values ----
+
+TEXTS = (
+    "", " ", "a", "abc", "a,b", 'say "hi"', "\\", "a\\b", "a\\\\", "é", "日本", "\U0001f600",
+    "#x", "a\nb", "a\r\nb", "\tx", "x ", " x", "  ", "\u00a0x", "'", "''", '"', '""', ",",
+    ";", "|", "||", "a||b", "null", "NULL", "true", "1", "-", "\\N", "x\x00y", "\x01",
+    "\x7f", "^", "~", "a;b", "x\ty", "/", "a/b", "\u2028", "\ufeff", "ß", "İ", "=1+1",
+    '"a"', "'a'", "a'b", 'a"', '\\"', 'a,"b\\', "#", ";x", "b\n", "\nb", "-,", "NaN",
+    "12", " 12 ", "1.5", "+7", "1e3", "2147483648", "2021-07-14", "2021-07-14 02:15:05",
+    "yes", "t", "0", "128", "1,5", "12x", "Infinity",
+)  # fmt: skip
+ESCAPES = (
+    '"\\u0041"', '"\\u00e9"', '"\\ud83d\\ude00"', '"\\ud83d"', '"\\ude00x"', '"\\n\\t\\r"',
+    '"\\/\\b\\f"', '"\\u0000"', '"\\x"', '"\\u12"', '"\\uD83Dx"', "'it'", "'a\\'b'",
+    "'\"'", '"\\\'"', '"a\tb"', '"a\nb"', '"\\ud83d\\ud83d"', '"\\u000a"', '"\\u20acx"',
+)  # fmt: skip
+INTS = (
+    "0", "-0", "1", "-1", "42", "127", "128", "-128", "-129", "255", "256", "32767",
+    "32768", "-32768", "65535", "2147483647", "2147483648", "-2147483648", "-2147483649",
+    "4294967296", "9223372036854775807", "9223372036854775808", "-9223372036854775808",
+    "-9223372036854775809", "123456789012345678901234567890", "1626228905", "16777217",
+    "9007199254740993", "1626228905564", "-62135596800", "253402300800",
+)  # fmt: skip
+REALS = (
+    "0.0", "-0.0", "1.0", "1.5", "1.50", "-2.5", "1e2", "1E5", "1e-5", "1.005", "0.1",
+    "3.4028236e38", "1e309", "-1e309", "1e-400", "4.9e-324", "2e23", "8.41e21", "1.0e7",
+    "9999999.0", "0.001", "0.0009999", "123456.789", "1e22", "1e23", "12345678901234.5",
+    "1.17549435e-38", "16777217.0", "0.5", "2.675", "99999999.995", "1e10", "-1.5e-10",
+    "123456789.123456789123", "0.30000001192092896", "1.4e-45", "7e-46", "1E+2", "33554433.5",
+)  # fmt: skip
+BROKEN = (
+    "01", "+5", ".5", "5.", "1e", "-", "--1", "0x1", "1.e5", "1e+", "True", "nul", "INF",
+    "+NaN", "tru", "00", "-01", "1_0", "undefined", "a", "@", "-a", "1a", "+INFx", "NaN1",
+)  # fmt: skip
+SPECIALS = ("NaN", "Infinity", "-Infinity", "+Infinity", "+INF", "-INF")
+DATES = (
+    "2021-07-14", "1990-02-30", "1990-13-01", "0000-00-00", "1-1-1", "2021-7-4", "2021",
+    "2021-07", "2021-07-14T", "2021-07-14Tjunk", "2021-07-14 garbage", "12021-01-01",
+    "-0044-03-15", "+2021-01-01", "20210714", "17/05/1990", "1582-10-10", "9999-12-31",
+    "10000-01-01", "1970-01-01", "0001-01-01", " 2021-07-14 ", "2021-07-14Z", "7300", "-1",
+    "2020-02-29", "2021-02-29", "1900-02-29", "epoch", "14 Jul 2021", "4 Jul 2021", "+5",
+    "2021-07-14GMT", "294247-01-10", "5881580-07-11", "999999", "02021-01-01",
+)  # fmt: skip
+STAMPS = (
+    "2021-07-14T02:15:05", "2021-07-14 02:15:05", "2021-07-14T02:15:05Z",
+    "2021-07-14T02:15:05.564Z", "2021-07-14T02:15:05.123456789+02:00", "2021-07-14T02:15",
+    "2021-07-14T02:15:05+0200", "2021-07-14T02:15:05+02", "2021-07-14 02:15:05.5",
+    "2021-07-14T02:15:05 Europe/Paris", "2021-07-14T02:15:05GMT+3", "2021-07-14T24:00:00",
+    "2021-03-14T02:30:00", "2021-11-07T01:30:00", "2021-03-28T01:30:00", "1850-01-01T00:00:00",
+    "2021-07-14T02:15:60", "2021-7-4T2:5:9", "2021-07-14t02:15:05", "2021-07-14T02:15:05z",
+    "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999", "10000-01-01T00:00:00Z",
+    "2021-07-14T02:15:05.1234567", "2021-07-14T02:15:05,5", "2021-07-14T02:15:05-18:00",
+    "2021-07-14T02:15:05+18:01", "2021-07-14T02:15:05.564+03:00", "2021-07-14T02:15:05 UTC",
+    "14/07/2021 02:15", "2021-07-14T02:15:05EST", "2021-07-14T02:15:05 +1:00", "1969-12-31T23:59:59.9999",
+    "2021-07-14T02:15:05+02:00:30", "-0044-03-15T12:00:00", "294247-01-10T04:00:54.775807Z",
+    "2021-07-14T02", "2021-07-14T2:15", "2021-07-14 02:15:05.000 ", "2021-07-14T02:15:05.",
+    "2021-10-31T00:30:00", "2016-06-19T00:00:00", "1970-01-01", "2021-07-14T02:15:05[UTC]",
+)  # fmt: skip
+DECIMALS = (
+    '"12.34"', '"1e2"', '"1,234.50"', '"9,9"', '" 12.34 "', '"abc"', '"-0.001"', '"+5"',
+    '"1."', '".5"', '"1E-30"', '"99999999999999999999999999999999999999"', '","', '"0x1"',
+    '"1e1000"', '"--1"', '"１２"', '"1e-2000"', '"-,1"', '"1,"', '"NaN"', '"$1"',
+)  # fmt: skip
+
+
+def json_string(rng: random.Random, text: str) -> str:
+    """A JSON string of a text, some characters escaped without need."""
+    out = []
+    for c in text:
+        if c in '"\\' or (c < " " and rng.random() < 0.9):
+            out.append({"\n": "\\n", "\t": "\\t", '"': '\\"', "\\": "\\\\"}.get(c)
+                       or f"\\u{ord(c):04x}")  # fmt: skip
+        elif rng.random() < 0.03 and ord(c) < 0x10000:
+            out.append(f"\\u{ord(c):04X}")
+        else:
+            out.append(c)
+    return '"' + "".join(out) + '"'
+
+
+def number(rng: random.Random) -> str:
+    """A number of any size and form."""
+    kind = rng.random()
+    if kind < 0.3:
+        return rng.choice(INTS)
+    if kind < 0.55:
+        return rng.choice(REALS)
+    if kind < 0.7:
+        return str(rng.randint(-(10 ** rng.randint(1, 22)), 10 ** rng.randint(1, 22)))
+    digits = "".join(rng.choice("0123456789") for _ in range(rng.randint(1, 20)))
+    text = f"{rng.randint(0, 10 ** rng.randint(0, 8))}.{digits}"
+    if rng.random() < 0.4:
+        text += f"{rng.choice('eE')}{rng.choice(('', '-', '+'))}{rng.randint(0, rng.choice((9, 40, 330)))}"
+    return rng.choice(("", "-")) + text
+
+
+def stamp(rng: random.Random) -> str:
+    """A date or time, right or nearly so."""
+    if rng.random() < 0.5:
+        return rng.choice(STAMPS if rng.random() < 0.7 else DATES)
+    year = rng.choice(
+        (1, 1500, 1582, 1883, 1900, 1970, 1999, 2021, 2024, 2037, 2050, 9999)
+    )
+    day = f"{year:04d}-{rng.randint(1, 12):02d}-{rng.randint(1, 31):02d}"
+    if rng.random() < 0.2:
+        return day
+    time = f"{rng.randint(0, 24):02d}:{rng.randint(0, 59):02d}:{rng.randint(0, 60):02d}"
+    frac = "." + "".join(rng.choice("0123456789") for _ in range(rng.randint(1, 9)))
+    zone = rng.choice(("", "", "Z", "+02:00", "-0530", "+14:00", " UTC", "-18:00"))
+    return day + rng.choice("T T") + time + (frac if rng.random() < 0.5 else "") + zone
+
+
+def scalar(rng: random.Random, t: Type) -> str:
+    """A value for a column of this type; sometimes for another one."""
+    kind = t[0]
+    if rng.random() < 0.07:
+        return rng.choice(("null", "true", "false", "{}", "[]", '""', "[1, 2]", '{"a":1}',
+                           rng.choice(SPECIALS), rng.choice(BROKEN)))  # fmt: skip
+    if rng.random() < 0.08:
+        kind = rng.choice(SCALARS)
+    if kind == "BOOLEAN":
+        return rng.choice(("true", "false", "true", "false", '"true"', "1", "0"))
+    if kind in ("TINYINT", "SMALLINT", "INT", "BIGINT"):
+        return rng.choice(INTS) if rng.random() < 0.6 else number(rng)
+    if kind in ("FLOAT", "DOUBLE"):
+        special = rng.choice(SPECIALS)
+        return (
+            number(rng) if rng.random() < 0.9 else rng.choice((special, f'"{special}"'))
+        )
+    if kind == "DECIMAL":
+        return number(rng) if rng.random() < 0.7 else rng.choice(DECIMALS)
+    if kind == "DATE":
+        return json_string(rng, rng.choice(DATES) if rng.random() < 0.7 else stamp(rng))
+    if kind in ("TIMESTAMP", "TIMESTAMP_NTZ"):
+        return json_string(rng, stamp(rng)) if rng.random() < 0.9 else number(rng)
+    pick = rng.random()
+    if pick < 0.65:
+        text = "".join(rng.choice(TEXTS) for _ in range(rng.choice((1, 1, 1, 2, 4, 12))))
+        return json_string(rng, text)
+    if pick < 0.8:
+        return rng.choice(ESCAPES)
+    return number(rng) if pick < 0.9 else any_value(rng)
+
+
+def any_value(rng: random.Random, depth: int = 0) -> str:
+    """Any JSON."""
+    kind = rng.random()
+    if depth > 3 or kind < 0.5:
+        return scalar(rng, (rng.choice(SCALARS),))
+    space = rng.choice(("", "", " ", "\n "))
+    if kind < 0.75:
+        items = (any_value(rng, depth + 1) for _ in range(rng.randint(0, 4)))
+        return "[" + f",{space}".join(items) + "]"
+    items = (
+        f"{json_string(rng, rng.choice(NAMES))}:{space}{any_value(rng, depth + 1)}"
+        for _ in range(rng.randint(0, 4))
+    )
+    return "{" + f",{space}".join(items) + "}"
+
+
+def value(rng: random.Random, t: Type) -> str:
+    """A value for a column."""
+    if t[0] in ("STRUCT", "ARRAY", "MAP") and rng.random() < 0.06:
+        return any_value(rng)
+    if t[0] == "STRUCT":
+        return object_of(rng, t[1])
+    if t[0] == "ARRAY":
+        return "[" + ",".join(value(rng, t[1]) for _ in range(rng.randint(0, 4))) + "]"
+    if t[0] == "MAP":
+        keys = rng.sample("kabc", rng.randint(0, 3))
+        return "{" + ",".join(f'"{k}":{value(rng, t[1])}' for k in keys) + "}"
+    return scalar(rng, t)
+
+
+def object_of(rng: random.Random, fields: list[tuple[str, Type]]) -> str:
+    """An object: in order mostly; some names missing, unknown, in another case, twice."""
+    members = []
+    for name, t in fields:
+        if rng.random() < 0.08:
+            continue
+        key = name.swapcase() if rng.random() < 0.02 else name
+        text = json_string(rng, key)
+        if rng.random() < 0.02:
+            text = rng.choice((f"'{key}'", key))
+        members.append((text, value(rng, t)))
+        if rng.random() < 0.04:
+            members.insert(rng.randint(0, len(members)), (text, value(rng, t)))
+    while rng.random() < 0.15:
+        other = json_string(rng, rng.choice(("zzz", "", "unknown")))
+        members.insert(rng.randint(0, len(members)), (other, any_value(rng)))
+    if rng.random() < 0.15:
+        rng.shuffle(members)
+    space = rng.choice(("", "", " ", "\n  ", "\t", " \r\n"))
+    colon = rng.choice((":", ": ", " : "))
+    if rng.random() < 0.01:
+        space = rng.choice(("/*c*/", "//c\n", "\v", "\f", "#c\n", "\u00a0"))
+    return (
+        "{" + space + f",{space}".join(f"{k}{colon}{v}" for k, v in members) + space + "}"
+    )
+
+
+DAMAGE = "{}[]\",:\\'0-+.eEtfn/*# \n\t\x00\x01\x7f\xc3\xa9\xff\xed\xa0\xe2\xf0\x80u"
+
+
+def damaged(rng: random.Random, text: bytes) -> bytes:
+    """Cut, changed, doubled or wrapped."""
+    kind = rng.randint(0, 7)
+    at = rng.randint(0, len(text))
+    if kind == 0:
+        return text[:at]
+    if kind <= 2:
+        return text[:at] + bytes([ord(rng.choice(DAMAGE))]) + text[at + (kind == 2) :]
+    if kind == 3:
+        return text + rng.choice((b" x", b"}", text, b"\x00", b"]", b",", b" \n"))
+    if kind == 4:
+        return rng.choice((b"\xef\xbb\xbf", b"[", b"x", b"\x00", b" ", b"\n\t ")) + text
+    if kind == 5:
+        return b"[" + text + b"]"
+    if kind == 6:
+        bad = rng.choice((b"\xff", b"\xc0\xaf", b"\xed\xa0\xbd", b"\xe2\x82", b"\xf4\x90\x80\x80",
+                          b"\xf8\x88\x80\x80\x80", b"\xc3", b"\xf0\x9f\x98"))  # fmt: skip
+        return text[:at] + bad + text[at:]
+    return rng.choice((b"", b" ", b"null", b"1", b'"a"', b"[]", b"{}", b"true", b"NaN"))
+
+
+def record(rng: random.Random, schema: list[tuple[str, Type]]) -> bytes | None:
+    """One record's value."""
+    if rng.random() < 0.005:
+        return None
+    text = object_of(rng, schema).encode("utf-8", "surrogatepass")
+    while rng.random() < 0.15:
+        text = damaged(rng, text)
+    return text
+
+
+def random_group(
+    rng: random.Random, records: int, casts: str = "all", formats: bool = True
+) -> Group:
+    """One group; its settings have the names that a user types."""
+    schema = random_fields(rng, 0)
+    settings = random_options(rng, formats)
+    fields = list(schema)
+    if rng.random() < 0.12:
+        fields.insert(rng.randint(0, len(fields)), ("_corrupt_record", ("STRING",)))
+    elif rng.random() < 0.03:
+        fields.append(("bad", ("STRING",)))
+        settings["json.columnNameOfCorruptRecord"] = "bad"
+    settings["value.schema"] = ", ".join(f"{quoted(n)} {ddl(t)}" for n, t in fields)
+    settings["select"] = random_select(rng, fields, casts)
+    group = Group(fields, settings)
+    group.records = [record(rng, schema) for _ in range(records)]
+    return group
