@@ -137,7 +137,8 @@ static void test_delivers_in_order(void **state)
                                .opaque = f};
         assert_int_equal(pst_producer_send(f->producer, &record, &err), PST_OK);
     }
-    assert_int_equal(pst_producer_queued(f->producer), 1000);
+    /* librdkafka counts an event that waits for us (a broker came up) as well */
+    assert_in_range(pst_producer_queued(f->producer), 1000, 1010);
     assert_int_equal(pst_producer_flush(f->producer, 10000, &err), PST_OK);
     assert_int_equal(pst_producer_queued(f->producer), 0);
     assert_int_equal(f->tally.ok, 1000);
