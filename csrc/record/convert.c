@@ -248,7 +248,12 @@ static pst_conv date_text(pst_context *ctx, pst_sv text, pst_cell *out)
         return set_int(out, days);
     if (ctx->date_fallback) {
         (void)without_gmt(text, buf, &left);
-        if (pst_parse_date(left, &days) || days_as_text(text, &days))
+        if (pst_parse_date(left, &days))
+            return set_int(out, days);
+        left = pst_convert_digits(ctx, text); /* Integer.parseInt's digits, too */
+        if (!left.p)
+            return PST_CONV_NOMEM;
+        if (days_as_text(left, &days))
             return set_int(out, days);
     }
     count_policy(ctx, ctx->legacy_date &&

@@ -173,7 +173,9 @@ static pst_conv read_items(run *r, const pst_node *node, pst_tok end)
             item = find_pick(node, index, r->json->name, &seen);
         pst_conv rc = read_value(r, item ? item : &node->children[0]);
         bad |= rc != PST_CONV_OK;
-        if (rc == PST_CONV_OK || (rc == PST_CONV_PARTIAL && r->ctx->partial)) {
+        /* Of what is in a map, Spark 3.5 keeps parts of structs only */
+        bool parts = node->type == PST_T_ARRAY || node->children[0].type == PST_T_STRUCT;
+        if (rc == PST_CONV_OK || (rc == PST_CONV_PARTIAL && r->ctx->partial && parts)) {
             index++;
             continue;
         }

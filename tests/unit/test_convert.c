@@ -29,6 +29,7 @@ static void digits_of_other_scripts(void **state)
     line("DECIMAL(5,2)", "\"\xef\xbc\x91\xef\xbc\x92\"", "12.00");
     line("DECIMAL(5,2)", "\"\xd9\xa1,\xd9\xa2\"", "12.00");
     line("BIGINT", "\"\xef\xbc\x91\"", "");
+    line("DATE", "\"\xef\xbc\x91\xef\xbc\x92\"", "1970-01-13");
 }
 
 static void integers(void **state)

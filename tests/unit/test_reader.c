@@ -70,6 +70,21 @@ static void partial_results(void **state)
                json, "1,,,");
 }
 
+/* What Spark 3.5.1 wrote: a map keeps parts of structs, not of maps or arrays. */
+static void partial_results_in_maps(void **state)
+{
+    (void)state;
+    const char *maps =
+        "value.schema=x MAP<STRING, MAP<STRING, STRUCT<a: INT, e: INT>>>, c INT";
+    const char *select = "select=x['a']['b'].e AS e, c";
+    check_line(OPTIONS(maps, select),
+               "{\"x\":{\"a\":{\"b\":{\"e\":1},\"k\":{\"a\":\"bad\"}}},\"c\":3}", ",3");
+    check_line(OPTIONS(maps, select), "{\"x\":{\"a\":{\"b\":{\"e\":1}}},\"c\":3}", "1,3");
+    check_line(OPTIONS("value.schema=x MAP<STRING, STRUCT<a: INT, e: INT>>, c INT",
+                       "select=x['a'].e AS e, c"),
+               "{\"x\":{\"a\":{\"a\":\"bad\",\"e\":1}},\"c\":3}", "1,3");
+}
+
 static void counters(void **state)
 {
     (void)state;
@@ -152,6 +167,7 @@ int main(void)
         cmocka_unit_test(failfast),
         cmocka_unit_test(corrupt_record_column),
         cmocka_unit_test(partial_results),
+        cmocka_unit_test(partial_results_in_maps),
         cmocka_unit_test(counters),
         cmocka_unit_test(time_policies),
         cmocka_unit_test(memory_runs_out),

@@ -207,7 +207,8 @@ class Converter:
                 if not self.partial:
                     raise
                 bad = True
-                values.append(partial.value)
+                if t.item.kind == "STRUCT":
+                    values.append(partial.value)
             except NON_FATAL:
                 if not self.partial:
                     raise
