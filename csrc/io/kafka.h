@@ -136,6 +136,14 @@ pst_rc pst_consumer_partitions(pst_consumer *consumer, const char *topic, int32_
 pst_rc pst_consumer_cluster(pst_consumer *consumer, char **id, int timeout_ms,
                             pst_err *err) PST_MUST;
 
+/* How many members a group has now; 0 for one that never was. */
+pst_rc pst_consumer_members(pst_consumer *consumer, const char *group, int *members,
+                            int timeout_ms, pst_err *err) PST_MUST;
+/* Deletes a group's offsets of these partitions. Kafka refuses it while the group has
+   members that are subscribed to the topic. */
+pst_rc pst_consumer_forget(pst_consumer *consumer, const char *group, const pst_tp *tps,
+                           size_t n, int timeout_ms, pst_err *err) PST_MUST;
+
 /* ---- producer ---- */
 
 typedef struct pst_header {

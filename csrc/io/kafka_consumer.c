@@ -671,6 +671,11 @@ pst_rc pst_consumer_commit_async(pst_consumer *consumer, const pst_tp *tps, size
     return commit(consumer, tps, n, 1, err);
 }
 
+rd_kafka_t *pst_consumer_handle(pst_consumer *consumer)
+{
+    return consumer->rk;
+}
+
 pst_rc pst_consumer_watermarks(pst_consumer *consumer, const char *topic,
                                int32_t partition, int64_t *low, int64_t *high,
                                int timeout_ms, pst_err *err)

@@ -72,6 +72,9 @@ pst_rc pst_kafka_fail(pst_err *err, rd_kafka_resp_err_t code, const char *what,
 /* The same of an error object, which is destroyed. NULL is PST_OK. */
 pst_rc pst_kafka_fail_take(pst_err *err, rd_kafka_error_t *error, const char *what);
 
+/* A consumer's librdkafka handle. */
+rd_kafka_t *pst_consumer_handle(pst_consumer *consumer);
+
 /* The cluster behind a pst_mock_kafka, so that a test can make it fail. */
 rd_kafka_mock_cluster_t *pst_mock_kafka_cluster(pst_mock_kafka *mock);
 

@@ -1,12 +1,15 @@
 /*
  * chain_internal.h - what the chain's files share: chain_key.c (names), chain_root.c (the
  * agreed start), chain_recover.c (where to go on), chain_append.c (one more object),
- * chain_place.c (layouts by name) and chain_seal.c (from one layout to the next).
+ * chain_place.c (layouts by name), chain_seal.c (from one layout to the next) and
+ * chain_owner.c (from one connector to the next).
  */
 #ifndef PST_RUNTIME_CHAIN_INTERNAL_H
 #define PST_RUNTIME_CHAIN_INTERNAL_H
 
 #include "runtime/chain.h"
+
+#include <jansson.h>
 
 /* What an object of the chain says of itself. */
 typedef struct pst_chain_object {
@@ -52,6 +55,15 @@ pst_rc pst_chain_adopt(pst_chain *chain, const pst_window *window, const char *k
 pst_rc pst_chain_read_object(pst_chain *chain, const char *key, int64_t start,
                              const char *batch, pst_chain_object *out,
                              pst_err *err) PST_MUST;
+
+/* Of the group that a root below `dir`, or an object of the chain, names: does the chain
+   belong to us, or did it to one who handed it to us? PST_E_CHAIN if it was ours and was
+   handed on; other groups are the caller's to tell of. */
+pst_rc pst_chain_judge(const pst_chain *chain, const char *dir, const char *group,
+                       bool root, bool *ours, pst_err *err) PST_MUST;
+/* A small JSON object below _penstock/. */
+pst_rc pst_chain_get_json(const pst_chain *chain, const char *key, json_t **out,
+                          pst_err *err) PST_MUST;
 
 /* Is `group` this connector's, or one that it takes over? */
 bool pst_chain_is_our_group(const pst_chain_conf *conf, const char *group);

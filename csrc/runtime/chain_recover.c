@@ -128,7 +128,11 @@ static pst_rc check_owner(const pst_chain *chain, const char *key,
             "%s stands where the chain of %s-%d goes on, but Penstock did not "
             "write it (no metadata): move it away, or use another topics.dir",
             key, chain->topic, chain->partition);
-    if (!pst_chain_is_our_group(chain->conf, group))
+    bool ours;
+    pst_rc rc = pst_chain_judge(chain, chain->at.dir, group, false, &ours, err);
+    if (rc != PST_OK)
+        return rc;
+    if (!ours)
         return pst_fail(err, PST_E_CHAIN,
                         "%s was written by group \"%s\", this connector's is \"%s\": two "
                         "connectors must not share a topics.dir. Set another topics.dir, "

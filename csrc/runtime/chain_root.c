@@ -9,14 +9,14 @@
  * All are created conditionally before the first record is read; who loses the race uses
  * the winner's. A partition that came later starts at 0, whatever
  * consumer.auto.offset.reset says: its first records are new, not old. `from` names the
- * layout that was left for this one.
+ * layout that was left for this one. After a take-over owner+<n>.json says whose the
+ * chain is (chain_owner.c).
  */
 #include "runtime/chain_internal.h"
 
 #include "base/mem.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,7 +71,8 @@ static pst_rc put_json(pst_chain *chain, const char *key, json_t *json, pst_err 
     return rc;
 }
 
-static pst_rc get_json(pst_chain *chain, const char *key, json_t **out, pst_err *err)
+pst_rc pst_chain_get_json(const pst_chain *chain, const char *key, json_t **out,
+                          pst_err *err)
 {
     pst_buf body;
     pst_buf_init(&body, ROOT_MAX_BYTES);
@@ -101,7 +102,7 @@ static pst_rc agree(pst_chain *chain, const char *key, json_t *fresh, json_t **o
                     pst_err *err)
 {
     pst_err sub = PST_ERR_INIT;
-    pst_rc rc = get_json(chain, key, out, &sub);
+    pst_rc rc = pst_chain_get_json(chain, key, out, &sub);
     if (rc != PST_E_NOT_FOUND)
         goto done;
     pst_err_clear(&sub);
@@ -110,7 +111,7 @@ static pst_rc agree(pst_chain *chain, const char *key, json_t *fresh, json_t **o
         *out = json_incref(fresh);
     } else if (rc == PST_E_EXISTS) {
         pst_err_clear(&sub);
-        rc = get_json(chain, key, out, &sub);
+        rc = pst_chain_get_json(chain, key, out, &sub);
     }
 done:
     json_decref(fresh);
@@ -189,7 +190,11 @@ static pst_rc check_root(const pst_chain *chain, const json_t *json, const char 
     if (!json_is_integer(number) || json_integer_value(number) < 0)
         return pst_fail(err, PST_E_CHAIN, "the root of %s-%d has no valid start",
                         chain->topic, chain->partition);
-    if (!pst_chain_is_our_group(chain->conf, text_of(json, "group")))
+    bool ours;
+    pst_rc rc = pst_chain_judge(chain, dir, text_of(json, "group"), true, &ours, err);
+    if (rc != PST_OK)
+        return rc;
+    if (!ours)
         return wrong_group(chain, dir, text_of(json, "group"), err);
     if (!pst_sv_is(pst_sv_of(text_of(json, "cluster")), chain->conf->cluster))
         return pst_fail(err, PST_E_CHAIN,
@@ -224,7 +229,7 @@ static pst_rc find_root(pst_chain *chain, const char *key, const char *dir,
 {
     json_t *json = NULL;
     pst_err sub = PST_ERR_INIT;
-    pst_rc rc = get_json(chain, key, &json, &sub);
+    pst_rc rc = pst_chain_get_json(chain, key, &json, &sub);
     if (rc == PST_OK)
         rc = check_root(chain, json, dir, start, &sub);
     if (rc == PST_OK)
@@ -304,7 +309,7 @@ static pst_rc carry_partitions(pst_chain *chain, const pst_place *to, pst_err *e
     if (strcmp(chain->at.dir, to->dir) == 0)
         return PST_OK;
     topic_file(chain, chain->at.dir, "partitions.json", key);
-    pst_rc rc = get_json(chain, key, &json, &sub);
+    pst_rc rc = pst_chain_get_json(chain, key, &json, &sub);
     if (rc == PST_OK) {
         topic_file(chain, to->dir, "partitions.json", key);
         rc = agree(chain, key, json_incref(json), &agreed, &sub);
