@@ -88,7 +88,7 @@ unit-tsan: ## the unit tests that use threads under TSan
 	  $(MAKE) -j2 --no-print-directory $(TSAN) \
 	  UNIT_SOURCES="$(wildcard $(TSAN_TESTS:%=tests/unit/test_%.c))" unit
 TSAN_TESTS := objects objects_nomem chain pool http s3 s3_outcomes dir clock log kafka_client \
-              kafka_mock kafka_offsets source_task
+              kafka_mock kafka_offsets kafka_poll source_task
 
 .PHONY: tsan-daemon tsan-worker tsan-flags
 tsan-daemon:

@@ -108,6 +108,9 @@ typedef struct pst_item {
    next call of poll or free; *n may be 0. */
 pst_rc pst_consumer_poll(pst_consumer *consumer, int timeout_ms, const pst_item **items,
                          size_t *n, pst_err *err) PST_MUST;
+/* From any thread: a pst_consumer_poll() that waits, or the next one that would, returns
+   at once with what there is. */
+void pst_consumer_wake(pst_consumer *consumer);
 /* Goes on reading at `offset`; what was fetched before is dropped: items of the last
    poll() that are not taken yet become PST_ITEM_STALE. */
 pst_rc pst_consumer_seek(pst_consumer *consumer, const char *topic, int32_t partition,

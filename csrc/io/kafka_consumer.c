@@ -16,6 +16,7 @@
 #include "base/mem.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -33,6 +34,8 @@ struct pst_consumer {
     pst_kafka_link link; /* first: the opaque of librdkafka's callbacks */
     rd_kafka_t *rk;
     rd_kafka_queue_t *records;
+    rd_kafka_queue_t *others; /* all that is no record */
+    atomic_bool awake;        /* pst_consumer_poll() is not to wait */
     pst_consumer_events events;
     int session_timeout_ms;
     bool closed;
@@ -310,6 +313,19 @@ static rd_kafka_t *new_client(rd_kafka_conf_t *conf, char *why, size_t size)
     return rk;
 }
 
+void pst_consumer_wake(pst_consumer *consumer)
+{
+    atomic_store(&consumer->awake, true);
+    rd_kafka_queue_yield(consumer->records);
+}
+
+/* librdkafka calls it when something is there for pst_consumer_serve(). */
+static void on_event(rd_kafka_t *rk, void *opaque)
+{
+    (void)rk;
+    pst_consumer_wake(opaque);
+}
+
 static pst_rc start_client(pst_consumer *consumer, rd_kafka_conf_t *conf, pst_err *err)
 {
     char why[512];
@@ -335,7 +351,11 @@ static pst_rc start_client(pst_consumer *consumer, rd_kafka_conf_t *conf, pst_er
     }
     rd_kafka_poll_set_consumer(consumer->rk);
     consumer->records = rd_kafka_queue_new(consumer->rk);
-    return consumer->records ? PST_OK : pst_fail_nomem(err, "record queue");
+    if (!consumer->records)
+        return pst_fail_nomem(err, "record queue");
+    consumer->others = rd_kafka_queue_get_consumer(consumer->rk);
+    rd_kafka_queue_cb_event_enable(consumer->others, on_event, consumer);
+    return PST_OK;
 }
 
 pst_rc pst_consumer_new(pst_consumer **out, const pst_consumer_config *config,
@@ -429,6 +449,10 @@ void pst_consumer_free(pst_consumer *consumer)
     pst_consumer_close(consumer);
     release_batch(consumer);
     drain(consumer);
+    if (consumer->others) {
+        rd_kafka_queue_cb_event_enable(consumer->others, NULL, NULL);
+        rd_kafka_queue_destroy(consumer->others);
+    }
     if (consumer->records)
         rd_kafka_queue_destroy(consumer->records);
     if (consumer->rk && !destroy_in_time(consumer->rk)) {
@@ -567,6 +591,8 @@ static rd_kafka_message_t *next_message(pst_consumer *consumer, int64_t until)
     rd_kafka_message_t *message = rd_kafka_consume_queue(consumer->records, 0);
     if (message)
         return message;
+    if (atomic_exchange(&consumer->awake, false))
+        return NULL;
     int64_t left = until - pst_mono_ms(pst_clock_system());
     return left > 0 ? rd_kafka_consume_queue(consumer->records, (int)left) : NULL;
 }

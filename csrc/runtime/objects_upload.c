@@ -47,6 +47,8 @@ void pst_part_post(pst_part *part)
     objects->done = part;
     pthread_cond_signal(&objects->done_more);
     pthread_mutex_unlock(&objects->done_lock);
+    if (objects->host && objects->host->wake)
+        objects->host->wake(objects->host->self);
 }
 
 static void append_job(void *arg)

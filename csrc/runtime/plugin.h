@@ -114,6 +114,8 @@ typedef struct pst_sink_host {
     /* Go on reading this partition at `offset` (the sink dropped what it had). */
     pst_rc (*seek)(void *self, const char *topic, int32_t partition, int64_t offset,
                    pst_err *err);
+    /* Something has ended in the background: tick() should come soon. May be NULL. */
+    void (*wake)(void *self);
     void *self;
 } pst_sink_host;
 

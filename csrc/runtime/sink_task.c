@@ -92,6 +92,11 @@ static pst_rc host_seek(void *self, const char *topic, int32_t partition, int64_
     return pst_consumer_seek(task->consumer, topic, partition, offset, err);
 }
 
+static void host_wake(void *self)
+{
+    pst_consumer_wake(((sink_task *)self)->consumer);
+}
+
 /* ---- commits ---- */
 
 /* Keeps [first, next) of each partition for the summary. */
@@ -511,8 +516,12 @@ pst_rc pst_sink_task_run(pst_sink_run *run, pst_err *err)
 {
     pthread_setname_np(pthread_self(), "pst-task");
     sink_task task = {.run = run, .env = run->env, .ops = run->connector->sink};
-    task.host =
-        (pst_sink_host){host_commits, host_watermarks, host_partitions, host_seek, &task};
+    task.host = (pst_sink_host){.commits = host_commits,
+                                .watermarks = host_watermarks,
+                                .partitions = host_partitions,
+                                .seek = host_seek,
+                                .wake = host_wake,
+                                .self = &task};
     pst_rc rc = start(&task, err);
     if (rc == PST_OK) {
         rc = loop(&task, err);

@@ -442,8 +442,11 @@ static void run_world_init(run_world *world)
     world->step_ms = 100;
     world->clock = (pst_clock){run_wall, run_mono, world};
     world->budget.limit = 1 << 20;
-    world->host =
-        (pst_sink_host){run_commits, run_watermarks, run_partitions, run_seek, world};
+    world->host = (pst_sink_host){.commits = run_commits,
+                                  .watermarks = run_watermarks,
+                                  .partitions = run_partitions,
+                                  .seek = run_seek,
+                                  .self = world};
     world->env = (pst_task_env){.connector = "a",
                                 .id = "a-0",
                                 .clock = &world->clock,

@@ -124,8 +124,11 @@ static int set_up(void **state)
                             .session_timeout_ms = 10000,
                             .startup_timeout_ms = 1000,
                             .budget = &f->budget};
-    f->host =
-        (pst_sink_host){host_commits, host_watermarks, host_partitions, host_seek, f};
+    f->host = (pst_sink_host){.commits = host_commits,
+                              .watermarks = host_watermarks,
+                              .partitions = host_partitions,
+                              .seek = host_seek,
+                              .self = f};
     f->encoder = (pst_encoder){
         .extension = ".csv", .content_type = "x", .begin = begin, .encode = encode};
     f->committed = PST_OFFSET_NONE;
