@@ -355,6 +355,9 @@ static pst_rc start_client(pst_consumer *consumer, rd_kafka_conf_t *conf, pst_er
         return pst_fail_nomem(err, "record queue");
     consumer->others = rd_kafka_queue_get_consumer(consumer->rk);
     rd_kafka_queue_cb_event_enable(consumer->others, on_event, consumer);
+    /* librdkafka's main thread may have looked for a broker before it knew of any, and
+       would look again after a second. Any operation makes it look now. */
+    rd_kafka_unsubscribe(consumer->rk);
     return PST_OK;
 }
 
