@@ -29,8 +29,8 @@ LAYERS = {
 THIRD_PARTY = {
     "rdkafka": re.compile(r"csrc/io/kafka\w*\.[ch]"),
     "curl/": re.compile(r"csrc/io/http\w*\.[ch]"),
-    "jansson": re.compile(r"csrc/(runtime/chain_root|record/infer|io/\w+|store/\w+)\.[ch]"
-                          r"|connectors/.*\.[ch]"),
+    "jansson": re.compile(r"csrc/(runtime/chain_(root|owner)|record/infer)\.[ch]"
+                          r"|csrc/(io|store)/\w+\.[ch]|connectors/.*\.[ch]"),
     "openssl/": re.compile(r"csrc/store/\w+\.[ch]"),
     "Python.h": re.compile(r"csrc/pyext/.*\.[ch]"),
 }  # fmt: skip

@@ -9,7 +9,7 @@
 
 #include "runtime/chain.h"
 
-#include <jansson.h>
+struct json_t; /* jansson's */
 
 /* What an object of the chain says of itself. */
 typedef struct pst_chain_object {
@@ -62,7 +62,7 @@ pst_rc pst_chain_read_object(pst_chain *chain, const char *key, int64_t start,
 pst_rc pst_chain_judge(const pst_chain *chain, const char *dir, const char *group,
                        bool root, bool *ours, pst_err *err) PST_MUST;
 /* A small JSON object below _penstock/. */
-pst_rc pst_chain_get_json(const pst_chain *chain, const char *key, json_t **out,
+pst_rc pst_chain_get_json(const pst_chain *chain, const char *key, struct json_t **out,
                           pst_err *err) PST_MUST;
 
 /* Is `group` this connector's, or one that it takes over? */

@@ -12,6 +12,7 @@
 #include "runtime/chain_internal.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -202,7 +202,8 @@ static const pst_setting where_rows[] = {
      .check = check_name,
      .importance = PST_CONF_LOW,
      .doc = "The old name of a renamed connector: its chain may be gone on with. The old "
-            "connector must not run any more."},
+            "connector must not run any more; `penstock chain take-over` sees to "
+            "that, and needs no setting."},
     {.name = "chain.layout.from",
      .type = PST_CONF_STRING,
      .offset = AT(layout_from),
