@@ -50,7 +50,14 @@ WARNINGS = (
 SHARED = ["csrc/pyext/common.c", "csrc/pyext/logring.c", "csrc/pyext/runner.c"]
 MODULES = {
     "penstock._connectors": ["connectors_module.c", "source.c", "sink.c"],
-    "penstock._worker": ["worker_module.c", "worker.c", "embedded.c", "lag.c"],
+    "penstock._worker": [
+        "worker_module.c",
+        "worker.c",
+        "embedded.c",
+        "lag.c",
+        "group.c",
+        "store.c",
+    ],
 }
 
 

@@ -123,5 +123,15 @@ class Produced(TypedDict):
     seconds: float
 
 
+class ChainSettings(TypedDict):
+    """What a sink's settings say of its chains."""
+
+    name: str
+    topics_dir: str
+    layout: str
+    extension: str
+    topics: list[str]
+
+
 Progress = Callable[[list[TaskStatus]], None]
 """Called about twice a second, and at the end, with what each task says."""

@@ -2,7 +2,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Literal, Self, final
 
-from penstock._types import Config, PartitionLag, TaskStatus
+from penstock._types import ChainSettings, Config, PartitionLag, TaskStatus
 
 version: str
 
@@ -19,6 +19,43 @@ def infer_topic(
 def lag(
     worker_config: Config, name: str, topics: Sequence[str], timeout: float = 10.0
 ) -> list[PartitionLag]: ...
+
+def group_facts(
+    worker_config: Config, group: str, topic: str, timeout: float = 10.0, /
+) -> tuple[str, int, list[tuple[int, int, int, int, str]]]: ...
+def group_commit(
+    worker_config: Config,
+    group: str,
+    topic: str,
+    offsets: Sequence[tuple[int, int, str]],
+    timeout: float = 10.0,
+    /,
+) -> None: ...
+def group_forget(
+    worker_config: Config,
+    group: str,
+    topic: str,
+    offsets: Sequence[tuple[int, int, str]],
+    timeout: float = 10.0,
+    /,
+) -> None: ...
+@final
+class Store:
+    def __new__(cls, config: Config) -> Self: ...
+    def list(
+        self, prefix: str, after: str | None = None, limit: int = 1000
+    ) -> list[tuple[str, int]]: ...
+    def head(
+        self, key: str, link: str | None = None, /
+    ) -> tuple[int, dict[str, str]] | None: ...
+    def get(self, key: str, /) -> bytes | None: ...
+    def create(self, key: str, data: bytes, /) -> bool: ...
+    def probe(self) -> bool: ...
+    def close(self) -> None: ...
+    @property
+    def settings(self) -> ChainSettings: ...
+    @property
+    def links(self) -> bool: ...
 
 @final
 class Worker:

@@ -1,4 +1,5 @@
-"""The command `penstock`: demo, produce, sink, schema, validate, connectors, version.
+"""The command `penstock`: demo, produce, sink, chain, schema, validate, connectors,
+version.
 
 Thin: it turns options into settings, runs the same C as `penstockd` does, and shows what
 came of it. Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 Kafka or the store

@@ -78,7 +78,8 @@ def produce(args: argparse.Namespace) -> int:
 # ---- sink ----
 
 
-def _store_url(args: argparse.Namespace) -> str | None:
+def store_url(args: argparse.Namespace) -> str | None:
+    """The store of --dir or --endpoint."""
     if args.dir:
         return Path(args.dir).absolute().as_uri()
     endpoint: str | None = args.endpoint
@@ -98,7 +99,7 @@ def _sink_flags(args: argparse.Namespace) -> dict[str, Setting | None]:
     return {
         "name": args.name,
         "topics": args.topics,
-        "store.url": _store_url(args),
+        "store.url": store_url(args),
         "s3.bucket.name": args.bucket,
         "s3.region": args.region,
         "topics.dir": args.prefix,

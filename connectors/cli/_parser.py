@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from penstock.cli import _commands, _demo
+from penstock.cli import _chain, _commands, _demo
 
 _EXIT = (
     "exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 Kafka or the store "
@@ -204,6 +204,100 @@ def _add_demo(commands: Commands) -> None:
     parser.add_argument("--url", help="the real API, as https://randomuser.me/api/")
 
 
+def _offset(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+_offset.__name__ = "offset"
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_argument_group("where")
+    store = where.add_mutually_exclusive_group()
+    store.add_argument("--endpoint", metavar="URL", help="an S3 server; unset: AWS")
+    store.add_argument("--dir", metavar="FOLDER", help="a folder instead of S3")
+    where.add_argument("--bucket")
+    where.add_argument("--region")
+    where.add_argument("--prefix", metavar="P", help="topics.dir (default topics)")
+
+
+def _add_chain_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--topics", metavar="T,…", help="whose chains")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=10.0, metavar="S", help="Kafka's (default 10)"
+    )
+    _add_where(parser)
+    _add_kafka(parser)
+    _add_settings(parser, "S3CsvSink")
+
+
+def _add_chain(commands: Commands) -> None:
+    chain: argparse.ArgumentParser = commands.add_parser(
+        "chain",
+        help="print, check or hand on the chain of a partition's objects",
+        description="Print, check or hand on the chain of a partition's objects.",
+        epilog="examples:\n"
+        "  penstock chain show --config sink.properties\n"
+        "  penstock chain verify --worker worker.properties --config sink.properties\n"
+        "  penstock chain take-over --from-name users --worker worker.properties \\\n"
+        f"    --config renamed.properties\n\n{_EXIT}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    inner = chain.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser = _add(
+        inner,
+        "show",
+        _chain.show,
+        "print the chain of each partition: root, objects, seals, end, commit",
+        "  penstock chain show --config sink.properties --partition 0 --limit 20\n"
+        "  penstock chain show --dir ./out --topics users --from 100000 --json\n\n"
+        "The group's commit is shown when Kafka is named (--bootstrap-servers,\n"
+        "--worker) and the connector (--name, --config). --json: a line for each object.",
+    )
+    parser.add_argument("--partition", type=_offset, metavar="P", action="append")
+    parser.add_argument("--limit", type=_number, metavar="N", help="objects a partition")
+    parser.add_argument(
+        "--from",
+        type=_offset,
+        metavar="OFFSET",
+        default=0,
+        dest="start",
+        help="leave out objects that start before it",
+    )
+    _add_chain_options(parser)
+    parser = _add(
+        inner,
+        "verify",
+        _chain.verify,
+        "check each chain against the store, the topic and the group's commit",
+        "  penstock chain verify --worker worker.properties --config sink.properties\n"
+        "  penstock chain verify --bootstrap-servers localhost:9092 --name users \\\n"
+        "    --topics users --dir ./out\n\n"
+        "A line for each problem; status 1 if there is one.",
+    )
+    parser.add_argument("--partition", type=_offset, metavar="P", action="append")
+    _add_chain_options(parser)
+    parser = _add(
+        inner,
+        "take-over",
+        _chain.take_over,
+        "hand the chains of a connector to the name it has now",
+        "  penstock chain take-over --from-name users --worker worker.properties \\\n"
+        "    --config renamed.properties --yes\n\n"
+        "Refused while either name runs. The new name goes on where the old one ended,\n"
+        "and the old one stops if it comes back. Without --yes nothing is changed.",
+    )
+    parser.add_argument(
+        "--from-name", required=True, metavar="NAME", help="the connector's old name"
+    )
+    parser.add_argument("--yes", action="store_true", help="do it")
+    _add_chain_options(parser)
+
+
 def _add_small(commands: Commands) -> None:
     parser = _add(
         commands,
@@ -258,5 +352,6 @@ def make_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_produce(commands)
     _add_sink(commands)
+    _add_chain(commands)
     _add_small(commands)
     return parser

@@ -354,6 +354,16 @@ static PyMethodDef functions[] = {
      "lag(worker_config, name, topics, timeout=10.0)\n--\n\nHow far the connector "
      "`name` (the group connect-<name>) is behind its topics: a dict for each\n"
      "partition. timeout in seconds, for all of it. Nothing is read or committed."},
+    {"group_facts", pypst_group_facts, METH_VARARGS,
+     "group_facts(worker_config, group, topic, timeout=10.0, /)\n--\n\nA consumer group "
+     "and a topic: (cluster, members, [(partition, low, end,\ncommitted or -1, "
+     "metadata)])."},
+    {"group_commit", pypst_group_commit, METH_VARARGS,
+     "group_commit(worker_config, group, topic, offsets, timeout=10.0, /)\n--\n\nCommit "
+     "offsets [(partition, offset, metadata)] for a group without members."},
+    {"group_forget", pypst_group_forget, METH_VARARGS,
+     "group_forget(worker_config, group, topic, offsets, timeout=10.0, /)\n--\n\nDelete "
+     "the group's offsets of these partitions; refused while it has members."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -368,7 +378,8 @@ static int module_exec(PyObject *module)
     pypst_worker_state *state = PyModule_GetState(module);
     if (pypst_common_init(&state->common) < 0 ||
         add_type(module, &pypst_worker_type, &state->worker) < 0 ||
-        add_type(module, &pypst_embedded_type, &state->embedded) < 0)
+        add_type(module, &pypst_embedded_type, &state->embedded) < 0 ||
+        add_type(module, &pypst_store_type, &state->store) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", PST_VERSION);
 }
@@ -378,6 +389,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     pypst_worker_state *state = PyModule_GetState(module);
     Py_VISIT(state->worker);
     Py_VISIT(state->embedded);
+    Py_VISIT(state->store);
     return pypst_common_traverse(&state->common, visit, arg);
 }
 
@@ -386,6 +398,7 @@ static int module_clear(PyObject *module)
     pypst_worker_state *state = PyModule_GetState(module);
     Py_CLEAR(state->worker);
     Py_CLEAR(state->embedded);
+    Py_CLEAR(state->store);
     pypst_common_clear(&state->common);
     return 0;
 }

@@ -21,7 +21,7 @@ from tests.support.daemon import write_properties
 from tests.support.script import PROGRAMS, run_penstock
 
 COMMANDS = [
-    "demo", "produce", "sink", "schema", "validate", "connectors", "version",
+    "demo", "produce", "sink", "chain", "schema", "validate", "connectors", "version",
 ]  # fmt: skip
 FAST = ["--set-worker", "consumer.session.timeout.ms=3000"]
 
@@ -53,6 +53,9 @@ def test_help_lists_the_commands() -> None:
         ["schema"],
         ["sink", "--dir", "x", "--endpoint", "y"],
         ["validate"],
+        ["chain"],
+        ["chain", "take-over"],
+        ["chain", "show", "--from", "-1"],
     ],
 )
 def test_wrong_usage(args: list[str]) -> None:
