@@ -19,7 +19,6 @@ def infer_topic(
 def lag(
     worker_config: Config, name: str, topics: Sequence[str], timeout: float = 10.0
 ) -> list[PartitionLag]: ...
-
 def group_facts(
     worker_config: Config, group: str, topic: str, timeout: float = 10.0, /
 ) -> tuple[str, int, list[tuple[int, int, int, int, str]]]: ...
@@ -39,6 +38,7 @@ def group_forget(
     timeout: float = 10.0,
     /,
 ) -> None: ...
+
 @final
 class Store:
     def __new__(cls, config: Config) -> Self: ...
