@@ -5,6 +5,7 @@
 #include "connectors/s3csv/s3csv.h"
 
 #include "base/mem.h"
+#include "io/kafka_headers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,17 @@ static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_err *err)
     return rc;
 }
 
+/* Parsed headers take many times their bytes: they go with the row, not with the batch.
+ */
+static pst_rc encode_with_headers(void *self, const pst_msg *msg, pst_buf *out,
+                                  pst_err *err)
+{
+    pst_rc rc = encode(self, msg, out, err);
+    if (msg->headers)
+        pst_kafka_headers_drop(msg->headers);
+    return rc;
+}
+
 /* Told in each object's metadata: objects with another fingerprint have other columns or
    another dialect. */
 static void fingerprint(const pst_s3csv_conf *conf, char out[17])
@@ -71,6 +83,7 @@ static pst_rc open_encoder(pst_sink *sink, pst_err *err)
     pst_rc rc = pst_reader_new(&sink->reader, &conf->reader, err);
     if (rc != PST_OK)
         return rc;
+    bool headers = pst_reader_set_headers(sink->reader, pst_kafka_header);
     size_t n;
     const pst_column *columns = pst_reader_columns(sink->reader, &n);
     pst_csv_conf csv = conf->csv;
@@ -79,7 +92,7 @@ static pst_rc open_encoder(pst_sink *sink, pst_err *err)
     sink->encoder = (pst_encoder){.extension = pst_format_csv.extension,
                                   .content_type = pst_format_csv.content_type,
                                   .begin = begin,
-                                  .encode = encode,
+                                  .encode = headers ? encode_with_headers : encode,
                                   .self = sink};
     fingerprint(conf, sink->encoder.schema);
     return rc;

@@ -22,12 +22,15 @@ typedef struct pst_context {
     pst_pattern *date_format, *timestamp_format, *ntz_format; /* NULL = Spark's default */
     pst_pattern *legacy_date, *legacy_timestamp; /* what Spark 2 would have read with */
     pst_arena arena;
-    pst_buf copy; /* a value written as JSON again */
+    pst_buf copy;            /* a value written as JSON again */
+    pst_header_at header_at; /* NULL = records have no headers */
     pst_reader_stats stats;
     bool policy_hit; /* this record has a field that kills Spark's query */
 } pst_context;
 
 /* Copies bytes to the arena; p == NULL when it is full. */
 pst_sv pst_context_keep(pst_context *ctx, pst_sv bytes);
+/* A STRING of Kafka's bytes, repaired as Java does; p == NULL is null. */
+pst_rc pst_context_text(pst_context *ctx, pst_sv bytes, pst_cell *out) PST_MUST;
 
 #endif

@@ -1,12 +1,13 @@
 /*
  * expr.c - see expr.h. Binding checks every type once, so that running has nothing left
- * to fail at but memory.
+ * to fail at but memory and a record's broken headers.
  */
 #include "record/expr.h"
 
 #include "base/mem.h"
 #include "record/decimal.h"
 #include "record/func.h"
+#include "record/headers.h"
 #include "record/lex.h"
 
 #include <stdio.h>
@@ -385,6 +386,8 @@ pst_rc pst_code_run(const pst_code *code, pst_context *ctx, const pst_cell *slot
             *out = slots[code->column.slot];
             return PST_OK;
         }
+        if (pst_headers_are(&code->column))
+            return pst_headers_read(ctx, &code->column, msg, out);
         return pst_context_kafka(ctx, code->column.source, msg, out);
     case CODE_CAST:
         rc = pst_code_run(code->args[0], ctx, slots, msg, &inner);

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "record/expr.h"
+#include "record/headers.h"
 #include "record/lex.h"
 
 #include <stdio.h>
@@ -175,6 +176,7 @@ static const kafka_column KAFKA[] = {
     {"offset", PST_FROM_OFFSET, PST_T_LONG},
     {"timestamp", PST_FROM_TIMESTAMP, PST_T_TIMESTAMP},
     {"timestampType", PST_FROM_TIMESTAMP_TYPE, PST_T_INT},
+    {"headers", PST_FROM_HEADERS, PST_T_ARRAY},
 };
 
 static pst_rc no_column(const pst_plan *plan, const pst_node *in, const pst_expr *e,
@@ -267,6 +269,22 @@ static pst_rc step(pst_plan *plan, const pst_expr *e, const char *name, pst_node
     return PST_OK;
 }
 
+/* headers, headers.key: only these lead on from a Kafka column. */
+static bool starts_headers(const pst_plan *plan, const pst_expr *e, pst_binding *out)
+{
+    return e->n_names && bind_kafka(plan, e->names[0], out) &&
+           out->source == PST_FROM_HEADERS;
+}
+
+static pst_rc resolve_headers(const pst_plan *plan, const pst_expr *e, pst_binding *out,
+                              pst_err *err)
+{
+    pst_rc rc = PST_OK;
+    for (size_t i = 1; rc == PST_OK && i < e->n_names; i++)
+        rc = pst_headers_field(e, e->names[i], plan->case_sensitive, out, err);
+    return rc;
+}
+
 /* The field that a path or a star's prefix names, or a Kafka column (*out NULL). */
 static pst_rc resolve(pst_plan *plan, const pst_expr *e, pst_node **out,
                       pst_binding *kafka, pst_err *err)
@@ -275,15 +293,12 @@ static pst_rc resolve(pst_plan *plan, const pst_expr *e, pst_node **out,
     *out = NULL;
     if (e->n_names && !find_field(plan, &plan->root, e->names[0], &matches)) {
         bool star = e->kind == PST_X_STAR;
+        if (starts_headers(plan, e, kafka))
+            return resolve_headers(plan, e, kafka, err);
         if (e->n_names == 1 && !star && bind_kafka(plan, e->names[0], kafka))
             return PST_OK;
         if (same_name(plan, PST_SV("data"), e->names[0]) && (e->n_names > 1 || star))
             from = 1;
-        else if (e->n_names == 1 && same_name(plan, PST_SV("headers"), e->names[0]))
-            return pst_lex_fail_at(err, e->pos,
-                                   "the Kafka column headers is not supported "
-                                   "yet; key, topic, partition, offset and "
-                                   "timestamp are");
         else if (e->n_names == 1 && same_name(plan, PST_SV("value"), e->names[0]))
             return pst_lex_fail_at(err, e->pos,
                                    "the Kafka column value can't be selected; "
@@ -297,11 +312,22 @@ static pst_rc resolve(pst_plan *plan, const pst_expr *e, pst_node **out,
     return rc;
 }
 
+static pst_rc read_index(const pst_expr *key, int64_t *index, pst_err *err)
+{
+    bool number = key->kind == PST_X_LITERAL && key->text &&
+                  key->type.type != PST_T_STRING &&
+                  pst_sv_to_i64((pst_sv){key->text, key->text_n}, index);
+    return number ? PST_OK
+                  : pst_lex_fail_at(err, key->pos,
+                                    "an ARRAY's index must be a whole number");
+}
+
 static pst_rc resolve_index(const pst_expr *e, pst_node **node, pst_err *err)
 {
     const pst_expr *key = e->args[1];
     bool map = (*node)->type == PST_T_MAP;
     int64_t index = 0;
+    pst_rc rc = PST_OK;
     if (!map && (*node)->type != PST_T_ARRAY)
         return pst_lex_fail_at(err, e->pos, "'%s' is %s; only ARRAY and MAP have [ ]",
                                (*node)->name.p, pst_type_name((*node)->type));
@@ -310,10 +336,22 @@ static pst_rc resolve_index(const pst_expr *e, pst_node **node, pst_err *err)
     bool literal = key->kind == PST_X_LITERAL && key->text;
     if (map && (!literal || key->type.type != PST_T_STRING))
         return pst_lex_fail_at(err, key->pos, "a MAP's key must be a string literal");
-    if (!map && (!literal || key->type.type == PST_T_STRING ||
-                 !pst_sv_to_i64((pst_sv){key->text, key->text_n}, &index)))
-        return pst_lex_fail_at(err, key->pos, "an ARRAY's index must be a whole number");
-    return pick(node, index, map ? key->text : NULL, err);
+    if (!map)
+        rc = read_index(key, &index, err);
+    return rc ? rc : pick(node, index, map ? key->text : NULL, err);
+}
+
+/* [index] and .name behind a Kafka column */
+static pst_rc lead_on(const pst_plan *plan, const pst_expr *e, pst_binding *kafka,
+                      pst_err *err)
+{
+    int64_t index = 0;
+    if (!pst_headers_are(kafka))
+        return pst_lex_fail_at(err, e->pos, "a Kafka column has no elements");
+    if (e->kind == PST_X_FIELD)
+        return pst_headers_field(e, e->names[0], plan->case_sensitive, kafka, err);
+    pst_rc rc = read_index(e->args[1], &index, err);
+    return rc ? rc : pst_headers_index(e, index, kafka, err);
 }
 
 /* Any expression that names a place in the record. */
@@ -325,10 +363,8 @@ static pst_rc resolve_place(pst_plan *plan, const pst_expr *e, pst_node **out,
     if (e->kind != PST_X_INDEX && e->kind != PST_X_FIELD)
         return pst_lex_fail_at(err, e->pos, "only columns have elements and fields here");
     pst_rc rc = resolve_place(plan, e->args[0], out, kafka, err);
-    if (rc == PST_OK && !*out)
-        return pst_lex_fail_at(err, e->pos, "a Kafka column has no elements");
-    if (rc != PST_OK)
-        return rc;
+    if (rc != PST_OK || !*out)
+        return rc ? rc : lead_on(plan, e, kafka, err);
     return e->kind == PST_X_INDEX ? resolve_index(e, out, err)
                                   : step(plan, e, e->names[0], out, err);
 }
@@ -346,8 +382,12 @@ pst_rc pst_plan_bind(pst_plan *plan, const pst_expr *path, pst_binding *out, pst
 {
     pst_node *node;
     pst_rc rc = resolve_place(plan, path, &node, out, err);
-    if (rc != PST_OK || !node)
+    if (rc != PST_OK)
         return rc;
+    if (!node) {
+        plan->has_headers |= pst_headers_are(out);
+        return pst_headers_check(path, out, err);
+    }
     if (node->type >= PST_T_STRUCT) {
         char type[64];
         pst_dtype_name(node->dtype, type, sizeof type);

@@ -47,6 +47,12 @@ typedef enum pst_source {
     PST_FROM_OFFSET,
     PST_FROM_TIMESTAMP,
     PST_FROM_TIMESTAMP_TYPE,
+    PST_FROM_HEADERS, /* headers, and what its parts are: headers.h */
+    PST_FROM_HEADER,
+    PST_FROM_HEADER_KEYS,
+    PST_FROM_HEADER_VALUES,
+    PST_FROM_HEADER_KEY,
+    PST_FROM_HEADER_VALUE,
     PST_FROM_EXPR,
 } pst_source;
 
@@ -67,6 +73,7 @@ typedef struct pst_plan {
     size_t n_slots;
     int corrupt_slot; /* -1 = not selected */
     bool has_corrupt; /* the schema has the column */
+    bool has_headers; /* a header is selected */
     size_t depth;     /* of the deepest struct */
     bool case_sensitive;
 } pst_plan;
@@ -79,7 +86,7 @@ pst_node *pst_node_find(const pst_node *node, pst_sv name, size_t guess);
 /* For expr.c: binds a path (PATH, INDEX, FIELD), gives its type and slot. */
 typedef struct pst_binding {
     pst_source source;
-    int slot;
+    int slot; /* of a header: its index, -1 = there is none */
     pst_type type;
     int precision, scale;
 } pst_binding;

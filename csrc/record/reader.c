@@ -171,6 +171,12 @@ const pst_column *pst_reader_columns(const pst_reader *reader, size_t *n)
     return reader->plan->columns;
 }
 
+bool pst_reader_set_headers(pst_reader *reader, pst_header_at at)
+{
+    reader->ctx.header_at = at;
+    return reader->plan->has_headers;
+}
+
 const pst_reader_stats *pst_reader_get_stats(const pst_reader *reader)
 {
     return &reader->ctx.stats;
@@ -178,7 +184,7 @@ const pst_reader_stats *pst_reader_get_stats(const pst_reader *reader)
 
 /* ---- a record ---- */
 
-static pst_rc keep_repaired(pst_context *ctx, pst_sv bytes, pst_cell *out)
+pst_rc pst_context_text(pst_context *ctx, pst_sv bytes, pst_cell *out)
 {
     out->null = bytes.p == NULL;
     out->as.s = bytes;
@@ -198,9 +204,9 @@ pst_rc pst_context_kafka(pst_context *ctx, pst_source source, const pst_msg *msg
     out->null = false;
     switch (source) {
     case PST_FROM_KEY:
-        return keep_repaired(ctx, msg->key, out);
+        return pst_context_text(ctx, msg->key, out);
     case PST_FROM_TOPIC:
-        return keep_repaired(ctx, pst_sv_of(msg->topic), out);
+        return pst_context_text(ctx, pst_sv_of(msg->topic), out);
     case PST_FROM_PARTITION:
         out->as.i = msg->partition;
         return PST_OK;
@@ -262,7 +268,8 @@ static pst_rc set_corrupt(pst_reader *reader, pst_sv value)
 {
     if (reader->plan->corrupt_slot < 0)
         return PST_OK;
-    return keep_repaired(&reader->ctx, value, &reader->slots[reader->plan->corrupt_slot]);
+    return pst_context_text(&reader->ctx, value,
+                            &reader->slots[reader->plan->corrupt_slot]);
 }
 
 static pst_rc read_json(pst_reader *reader, pst_sv value, pst_err *err)
@@ -300,6 +307,8 @@ pst_rc pst_reader_read(pst_reader *reader, const pst_msg *msg, pst_row *row, pst
     }
     if (rc == PST_OK && !reader->direct) {
         rc = fill_row(reader, msg);
+        if (rc == PST_E_INVALID)
+            return pst_fail(err, rc, "the record's headers can't be parsed");
         if (rc != PST_OK)
             return pst_fail_nomem(err, "a record");
     }

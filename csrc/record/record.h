@@ -21,7 +21,7 @@ typedef struct pst_msg {
     int64_t timestamp_ms; /* -1 = none */
     int timestamp_type;   /* 0 = CreateTime, 1 = LogAppendTime */
     pst_sv key, value;    /* p == NULL: null key, tombstone */
-    const void *headers;  /* opaque to the record module; NULL = none */
+    const void *headers;  /* for the reader's pst_header_at; NULL = none */
 } pst_msg;
 
 /* Column types (Spark's). */
@@ -102,8 +102,17 @@ pst_rc pst_reader_new(pst_reader **out, const pst_reader_conf *conf,
                       pst_err *err) PST_MUST;
 void pst_reader_free(pst_reader *reader);
 const pst_column *pst_reader_columns(const pst_reader *reader, size_t *n);
+
+/* Header `index` of pst_msg.headers; value->p == NULL is a null value. The bytes are
+   borrowed as the record's are. PST_E_NOT_FOUND: there is no such header. PST_E_INVALID:
+   they can't be parsed. */
+typedef pst_rc (*pst_header_at)(const void *headers, size_t index, pst_sv *key,
+                                pst_sv *value);
+/* How to read headers; without it they are null. True if the select list names any. */
+bool pst_reader_set_headers(pst_reader *reader, pst_header_at at);
 /* PST_OK: *row is filled (a malformed record is Spark's null row under PERMISSIVE).
-   PST_E_INVALID: FAILFAST and the record is bad; err says what and at which byte.
+   PST_E_INVALID: FAILFAST and the record is bad, err says what and at which byte; or its
+   headers can't be parsed.
    PST_E_NOMEM / PST_E_LIMIT as their names say. */
 pst_rc pst_reader_read(pst_reader *reader, const pst_msg *msg, pst_row *row,
                        pst_err *err) PST_MUST;

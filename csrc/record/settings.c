@@ -61,7 +61,8 @@ static const pst_setting ROWS[] = {
      .importance = PST_CONF_HIGH,
      .doc = "The CSV's columns as a Spark select list: *, nested fields (name.first AS "
             "first_name), the Kafka columns key, topic, partition, offset, timestamp, "
-            "CAST and common functions. A column of the schema hides a Kafka column of "
+            "headers (headers[0].key), CAST and common functions. A column of the schema "
+            "hides a Kafka column of "
             "the same name."},
     {.name = "json.mode",
      .type = PST_CONF_ENUM,

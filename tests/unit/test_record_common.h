@@ -27,6 +27,7 @@ struct pipe {
     pst_reader *reader;
     pst_writer *writer;
     pst_buf out;
+    const void *headers; /* of the records that are put */
 };
 
 static const pst_conf_part PIPE_PARTS[] = {
@@ -102,7 +103,8 @@ static pst_rc pipe_put(struct pipe *p, pst_sv value, pst_err *err)
                    .offset = 42,
                    .timestamp_ms = 1626228905564,
                    .key = PST_SV("k\xff"),
-                   .value = value};
+                   .value = value,
+                   .headers = p->headers};
     pst_rc rc = pst_reader_read(p->reader, &msg, &row, err);
     return rc ? rc : pst_format_csv.row(p->writer, &row, &p->out, err);
 }
