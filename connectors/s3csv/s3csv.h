@@ -23,6 +23,10 @@ typedef struct pst_s3csv_conf {
 } pst_s3csv_conf;
 
 extern const pst_conf_spec pst_s3csv_spec;
+/* Schema, select list and CSV settings each are right: do they go together? What is wrong
+   goes to the report, at the setting it is about. */
+void pst_s3csv_check_columns(const pst_s3csv_conf *conf, const pst_props *props,
+                             pst_conf_report *report);
 extern const pst_connector pst_s3csv;
 
 #endif

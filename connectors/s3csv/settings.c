@@ -62,6 +62,7 @@ static void check(const void *opaque, const pst_props *props, pst_conf_report *r
         pst_conf_error(report, regex, "topics.regex",
                        "set either topics or topics.regex, not both");
     pst_store_conf_check(&conf->store, props, report);
+    pst_s3csv_check_columns(conf, props, report);
 }
 
 const pst_conf_spec pst_s3csv_spec = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from tests.integration.landing import SCHEMA
 from tests.support import penstockd, sink_config
 from tests.support.daemon import ROOT, write_properties
@@ -109,6 +111,34 @@ def test_check_of_wrong_settings_says_what_and_where(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     line = len(paths[1].read_text().splitlines())
     assert f"{paths[1]}:{line}: flush.size" in done.stderr
+    assert "1 error in the settings" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "text"),
+    [
+        ("select=nosuch", "select", "at character 1: no column 'nosuch'"),
+        ("select=id, id", "select", "column 'id' is selected twice"),
+        ("select=headers", "select", "which no column of a CSV can hold"),
+        ("select=to_date(id, 'qqqq')", "select", "illegal pattern character: q"),
+        (
+            "json.columnNameOfCorruptRecord=bad\nvalue.schema=id STRING, bad INT",
+            "value.schema",
+            "column 'bad' holds bad records and must be STRING",
+        ),
+    ],
+)
+def test_check_finds_columns_that_do_not_go_together(
+    tmp_path: Path, lines: str, key: str, text: str
+) -> None:
+    paths = correct(tmp_path)
+    with paths[1].open("a") as sink:
+        sink.write(f"{lines}\n")
+    done = penstockd("--check", *paths, timeout=5)
+    assert (done.returncode, done.stdout) == (2, "")
+    line = len(paths[1].read_text().splitlines())
+    assert f"{paths[1]}:{line}: {key}: " in done.stderr
+    assert text in done.stderr
     assert "1 error in the settings" in done.stderr
 
 

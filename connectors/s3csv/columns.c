@@ -1,0 +1,66 @@
+/*
+ * columns.c - what only shows when the schema, the select list and the CSV settings meet:
+ * an unknown column, a type that a function or CSV can't take. Told when the settings are
+ * checked, not when the task starts.
+ */
+#include "connectors/s3csv/s3csv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static pst_rc make(const pst_s3csv_conf *conf, pst_err *err)
+{
+    pst_reader *reader = NULL;
+    pst_writer *writer = NULL;
+    pst_csv_conf csv = conf->csv;
+    pst_csv_borrow(&csv, &conf->reader);
+    pst_rc rc = pst_reader_new(&reader, &conf->reader, err);
+    if (rc == PST_OK) {
+        size_t n;
+        const pst_column *columns = pst_reader_columns(reader, &n);
+        rc = pst_format_csv.open(&writer, &csv, columns, n, err);
+    }
+    if (writer)
+        pst_format_csv.close(writer);
+    pst_reader_free(reader);
+    return rc;
+}
+
+static bool any_broken(const pst_props *props)
+{
+    for (size_t i = 0; i < props->n; i++)
+        if (props->items[i].broken)
+            return true;
+    return false;
+}
+
+/* "setting: text" is about that setting, all else about the columns. */
+static const char *split(const char *text, char *key, size_t size)
+{
+    const char *colon = strstr(text, ": ");
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    if (n && n < size && !memchr(text, ' ', n) && !memchr(text, '\'', n)) {
+        snprintf(key, size, "%.*s", (int)n, text);
+        return colon + 2;
+    }
+    return text;
+}
+
+void pst_s3csv_check_columns(const pst_s3csv_conf *conf, const pst_props *props,
+                             pst_conf_report *report)
+{
+    pst_err err = PST_ERR_INIT;
+    if (any_broken(props) || !pst_props_find(props, "value.schema"))
+        return; /* that has been told */
+    pst_rc rc = make(conf, &err);
+    report->nomem |= rc == PST_E_NOMEM;
+    if (rc == PST_OK || rc == PST_E_NOMEM)
+        return;
+    char key[64];
+    snprintf(key, sizeof key, "%s",
+             pst_props_find(props, "select") ? "select" : "value.schema");
+    const char *text = split(err.text, key, sizeof key);
+    pst_prop file = {.file = props->n ? props->items[0].file : NULL};
+    const pst_prop *where = pst_props_find(props, key);
+    pst_conf_error(report, where ? where : &file, key, "%s", text);
+}
