@@ -85,8 +85,9 @@ typedef struct pst_chain {
     pst_place at;  /* where the chain goes on; another one than the settings' until the
                       chain is sealed there (rule 10) */
     int64_t since; /* a seal at this position led here; -1 = none is known of */
-    _Atomic int64_t
-        confirmed_ms; /* monotonic: when pos was last known to be ours (rule 9) */
+    /* Monotonic (rule 9): when pos was last known to be ours, and when the store last
+       refused us, which may mean that the clocks stood still. */
+    _Atomic int64_t confirmed_ms, distrusted_ms;
 } pst_chain;
 
 pst_rc pst_chain_init(pst_chain *chain, const pst_chain_conf *conf, const char *topic,
@@ -151,6 +152,9 @@ bool pst_chain_parse_metadata(const char *text, int64_t *pos, pst_last *last);
 /* The place that a commit's metadata names; false if it names none that is known. */
 bool pst_chain_metadata_place(const char *text, const char *default_dir, pst_place *out,
                               bool *empty);
+/* A commit of ours that names a layout which this version does not know: the chain is not
+   where this version would look for it. */
+bool pst_chain_layout_unknown(const char *text, const char *default_dir);
 
 /* "topics/DefaultPartitioner.csv" and back. */
 void pst_place_text(const pst_place *place, char out[PST_PLACE_TEXT_MAX]);

@@ -30,15 +30,22 @@ pst_rc pst_chain_init(pst_chain *chain, const pst_chain_conf *conf, const char *
         return pst_fail(err, PST_E_LIMIT,
                         "topics.dir=%s does not fit into a commit: shorten it",
                         conf->topics_dir);
+    atomic_init(&chain->distrusted_ms, INT64_MIN);
     return PST_OK;
 }
 
 void pst_chain_confirm(pst_chain *chain, int64_t asked_ms)
 {
     int64_t known = atomic_load(&chain->confirmed_ms);
-    while (asked_ms > known &&
+    while (asked_ms > known && asked_ms > atomic_load(&chain->distrusted_ms) &&
            !atomic_compare_exchange_weak(&chain->confirmed_ms, &known, asked_ms))
         ;
+}
+
+void pst_chain_distrust(pst_chain *chain)
+{
+    atomic_store(&chain->distrusted_ms, pst_mono_ms(chain->conf->clock));
+    atomic_store(&chain->confirmed_ms, INT64_MIN / 2);
 }
 
 /* Rule 9: after a long sleep another task may own the partition, have gone on, and the
@@ -69,7 +76,8 @@ static pst_rc check_sleep(pst_chain *chain, bool *passed, pst_err *err)
     /* Every task commits when it opens a chain: without a commit the group was forgotten
        meanwhile, and nothing confirms this position. Nor does one that names another
        layout: the chain was sealed here (rule 10). */
-    *passed = tp.offset == PST_OFFSET_NONE || pos > chain->pos || moved;
+    *passed = tp.offset == PST_OFFSET_NONE || pos > chain->pos || moved ||
+              pst_chain_layout_unknown(metadata[0], chain->conf->topics_dir);
     if (!*passed)
         pst_chain_confirm(chain, now);
     return PST_OK;
@@ -208,9 +216,7 @@ pst_rc pst_chain_append(pst_chain *chain, pst_window *window, pst_outcome *outco
         return PST_OK;
     }
     if (put_err.status == 403)
-        /* Perhaps the date was refused: then our clocks stood still, and must not vouch.
-         */
-        atomic_store(&chain->confirmed_ms, INT64_MIN / 2);
+        pst_chain_distrust(chain);
     if (rc == PST_E_EXISTS)
         return pst_chain_adopt(chain, window, key, outcome, err);
     if (err && err->code == PST_OK)

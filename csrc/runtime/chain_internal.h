@@ -44,6 +44,14 @@ pst_rc pst_chain_met_seal(pst_chain *chain, const pst_chain_object *object,
 pst_rc pst_chain_seal_place(const pst_chain *chain, const pst_chain_object *object,
                             pst_place *out, pst_err *err) PST_MUST;
 
+/* Rule 9: the store refused us, perhaps for an old date: our clocks must not vouch, nor
+   an answer to what was asked before. */
+void pst_chain_distrust(pst_chain *chain);
+
+/* Rule 10: no object of this partition in the settings' layout begins at chain->pos or
+   later; PST_E_CHAIN otherwise. */
+pst_rc pst_chain_check_ahead(pst_chain *chain, pst_err *err) PST_MUST;
+
 /* The metadata of an object at chain->pos; `seal` NULL for one with rows. */
 pst_rc pst_chain_describe(const pst_chain *chain, const pst_window *window,
                           const char *seal, pst_store_meta *meta, pst_err *err) PST_MUST;

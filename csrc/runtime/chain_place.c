@@ -145,3 +145,11 @@ bool pst_chain_metadata_place(const char *text, const char *default_dir, pst_pla
     }
     return found;
 }
+
+bool pst_chain_layout_unknown(const char *text, const char *default_dir)
+{
+    pst_place place;
+    bool empty;
+    return strstr(text, " layout=") &&
+           !pst_chain_metadata_place(text, default_dir, &place, &empty);
+}

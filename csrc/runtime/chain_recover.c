@@ -96,6 +96,27 @@ static pst_rc find_tail(const pst_chain *chain, int64_t from, int64_t high, tail
     return last->found ? list_from(chain, last->start, last, &n, err) : PST_OK;
 }
 
+pst_rc pst_chain_check_ahead(pst_chain *chain, pst_err *err)
+{
+    tail last;
+    size_t n;
+    char to[PST_PLACE_TEXT_MAX];
+    const pst_place at = chain->at;
+    pst_place_of_conf(chain->conf, &chain->at);
+    pst_place_text(&chain->at, to);
+    pst_rc rc = list_from(chain, chain->pos, &last, &n, err);
+    chain->at = at;
+    if (rc != PST_OK || !last.found)
+        return rc;
+    return pst_fail(
+        err, PST_E_CHAIN,
+        "the layout %s that the settings ask for holds objects of %s-%d up to "
+        "the one that starts at offset %lld (%s), but the chain is at %lld: "
+        "they are of another chain. Move them away, or use another topics.dir",
+        to, chain->topic, chain->partition, (long long)last.start, last.key,
+        (long long)chain->pos);
+}
+
 bool pst_chain_is_our_group(const pst_chain_conf *conf, const char *group)
 {
     return strcmp(group, conf->group) == 0 ||
@@ -369,6 +390,11 @@ static pst_rc find_begin(pst_chain *chain, const pst_log_facts *facts, int64_t *
         *ours = false;
         chain->last = PST_LAST_NONE;
     }
+    if (*ours && pst_chain_layout_unknown(facts->metadata, chain->conf->topics_dir))
+        return pst_fail(err, PST_E_CHAIN,
+                        "the group's commit for %s-%d names a layout that this version "
+                        "does not know (\"%.200s\"): use the version that wrote it",
+                        chain->topic, chain->partition, facts->metadata);
     bool known = *ours && pst_chain_metadata_place(
                               facts->metadata, chain->conf->topics_dir, named, &empty);
     if (known)

@@ -22,8 +22,16 @@
 pst_rc pst_chain_seal_place(const pst_chain *chain, const pst_chain_object *object,
                             pst_place *out, pst_err *err)
 {
-    if (pst_place_parse(object->seal, out))
-        return PST_OK;
+    if (pst_place_parse(object->seal, out)) {
+        if (!pst_place_same(out, &chain->at))
+            return PST_OK;
+        return pst_fail(err, PST_E_CHAIN,
+                        "the chain of %s-%d is sealed at offset %lld for the layout that "
+                        "it is in, %s: objects were copied or restored; use another "
+                        "topics.dir and delete the group's offsets",
+                        chain->topic, chain->partition, (long long)object->start,
+                        object->seal);
+    }
     return pst_fail(err, PST_E_CHAIN,
                     "the chain of %s-%d is sealed at offset %lld for the layout \"%s\", "
                     "which this version does not know: use the version that sealed it",
@@ -66,6 +74,9 @@ pst_rc pst_chain_check_layout(pst_chain *chain, pst_err *err)
                         "purpose, chain.layout.from=%s",
                         chain->topic, chain->partition, to, (long long)chain->pos, at,
                         at);
+    rc = pst_chain_check_ahead(chain, err);
+    if (rc != PST_OK)
+        return rc;
     pst_logf(chain->conf->log, PST_LOG_INFO, chain->conf->task, "chain",
              "%s-%d: layout %s is left for %s with the next object", chain->topic,
              chain->partition, at, to);
@@ -117,7 +128,7 @@ pst_rc pst_chain_seal(pst_chain *chain, pst_window *window, int64_t dated_ms,
                          .dated_ms = dated_ms};
     rc = conf->store->driver->put(conf->store, &put, &put_err);
     if (put_err.status == 403)
-        atomic_store(&chain->confirmed_ms, INT64_MIN / 2);
+        pst_chain_distrust(chain);
     if (rc == PST_E_EXISTS)
         return pst_chain_adopt(chain, window, key, outcome, err);
     if (rc != PST_OK) {

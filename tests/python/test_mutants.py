@@ -94,8 +94,8 @@ MUTANTS = [
     Mutant(
         "8: the end lies within the log",
         "chain_recover.c",
-        "if (known <= facts->high)",
-        "if (known <= facts->high || known)",
+        "if (known <= high)",
+        "if (known <= high || known)",
     ),
     Mutant(
         "8: the last record is compared",
@@ -118,8 +118,26 @@ MUTANTS = [
     Mutant(
         "9: a sleeper knows the layout in the commit",
         "chain_append.c",
-        "pos > chain->pos || moved;",
-        "pos > chain->pos || (moved && false);",
+        "pos > chain->pos || moved ||",
+        "pos > chain->pos || (moved && false) ||",
+    ),
+    Mutant(
+        "9: an answer from before the refusal confirms nothing",
+        "chain_append.c",
+        "asked_ms > atomic_load(&chain->distrusted_ms)",
+        "(asked_ms > atomic_load(&chain->distrusted_ms) || asked_ms)",
+    ),
+    Mutant(
+        "10: a layout of a later version is not passed over",
+        "chain_place.c",
+        'return strstr(text, " layout=") &&',
+        'return strstr(text, " layout=none") &&',
+    ),
+    Mutant(
+        "10: nothing lies ahead in the layout to be entered",
+        "chain_seal.c",
+        "rc = pst_chain_check_ahead(chain, err);",
+        "rc = PST_OK;",
     ),
     Mutant(
         "10: the old layout is sealed",

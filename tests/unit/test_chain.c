@@ -18,6 +18,7 @@ typedef struct fixture {
     pst_chain chain;
     pst_sink_host host;
     int64_t committed; /* what the host's group says */
+    char metadata[PST_KAFKA_METADATA_MAX];
     int asked;
     int64_t sleep_in_answer_ms;
     int32_t partitions; /* of the topic, as Kafka says now */
@@ -32,7 +33,7 @@ static pst_rc host_commits(void *self, pst_tp *tps, size_t n,
     f->asked++;
     for (size_t i = 0; i < n; i++) {
         tps[i].offset = f->committed;
-        metadata[i][0] = '\0';
+        memcpy(metadata[i], f->metadata, sizeof f->metadata);
     }
     fake_clock_add(&f->clock, f->sleep_in_answer_ms);
     return PST_OK;
@@ -366,7 +367,8 @@ static void rule_6_reader_stays_where_the_commit_is(void **state)
     assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 0, 100), &resume, &err),
                      PST_OK);
     must_append(&f->chain, 5, PST_APPENDED);
-    const char *metadata = "penstock/1 pos=0 last=11:1:00000001 layout=x";
+    const char *metadata =
+        "penstock/1 pos=0 last=11:1:00000001 layout=topics/DefaultPartitioner.csv";
     assert_int_equal(recover(f, &f->chain, facts_of(12, metadata, 0, 100), &resume, &err),
                      PST_OK);
     assert_int_equal(f->chain.pos, 5);
@@ -585,11 +587,34 @@ static void rule_9_a_refused_date_asks_again(void **state)
         f->store,
         (fake_fault){
             .op = "put", .times = 1, .code = PST_E_IO, .retriable = true, .status = 403});
+    int64_t before = f->clock.mono;
+    fake_clock_add(&f->clock, 1);
     assert_int_equal(append(&f->chain, "row\n", 4, 3, &outcome, &err), PST_E_IO);
     assert_int_equal(f->asked, 0);
+    pst_chain_confirm(&f->chain, before); /* an answer that lay there while we slept */
     f->committed = 5;
     must_append(&f->chain, 4, PST_PASSED);
     assert_int_equal(f->asked, 1);
+}
+
+/* Rules 6, 9 and 10: a commit of a later version may name a layout that only that version
+   can find. */
+static void an_unknown_layout_is_not_passed_over(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    pst_resume resume;
+    static const char metadata[] =
+        "penstock/1 pos=5 last=4:1:00000001 layout=topics/TimeBasedPartitioner.csv";
+    assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 0, 100), &resume, &err),
+                     PST_OK);
+    f->committed = f->chain.pos;
+    snprintf(f->metadata, sizeof f->metadata, "%s", metadata);
+    fake_clock_add(&f->clock, 20000);
+    must_append(&f->chain, 4, PST_PASSED);
+    assert_int_equal(recover(f, &f->chain, facts_of(5, metadata, 0, 100), &resume, &err),
+                     PST_E_CHAIN);
+    assert_non_null(strstr(err.text, "this version does not know"));
 }
 
 /* Rule 9: a group that was forgotten confirms nothing. */
@@ -756,6 +781,7 @@ int main(void)
         TEST(rule_9_no_question_while_confirmed),
         TEST(rule_9_an_answer_is_as_old_as_its_question),
         TEST(rule_9_a_refused_date_asks_again),
+        TEST(an_unknown_layout_is_not_passed_over),
         TEST(rule_9_no_commit_is_no_confirmation),
         TEST(metadata_beyond_its_offset_is_not_ours),
         TEST(store_without_conditions_never_overwrites),

@@ -558,6 +558,29 @@ static void damaged_seals_stop(void **state)
     must_refuse(f, &f->old, "which this version does not know");
 }
 
+/* Going on among the objects of another beginning would lose what lies between. */
+static void objects_ahead_stop(void **state)
+{
+    fixture *f = *state;
+    begin(f);
+    add_seal(f, "b", 7, "c/DefaultPartitioner.csv");
+    must_refuse(f, &f->new, "of another chain");
+}
+
+static void a_seal_to_its_own_layout_stops(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    pst_chain chain;
+    pst_outcome outcome;
+    begin(f);
+    must_open(f, &chain, &f->old, 5);
+    add_seal(f, "a", 5, A);
+    assert_int_equal(put(&chain, 9, &outcome, &err), PST_E_CHAIN);
+    assert_non_null(strstr(err.text, "for the layout that it is in"));
+    must_refuse(f, &f->old, "for the layout that it is in");
+}
+
 static void seals_in_a_circle_stop(void **state)
 {
     fixture *f = *state;
@@ -701,6 +724,8 @@ int main(void)
         BOTH(later_partitions_are_known),
         BOTH(damaged_seals_stop),
         BOTH(seals_in_a_circle_stop),
+        BOTH(objects_ahead_stop),
+        BOTH(a_seal_to_its_own_layout_stops),
         BOTH(long_chains_of_two_extensions),
         {"copies_are_not_taken_for_a_change", copies_are_not_taken_for_a_change,
          with_objects, tear_down, NULL},
