@@ -17,7 +17,7 @@ from penstock import FatalError, S3CsvSink
 from tests.conftest import BucketFactory
 from tests.services import Minio
 from tests.support import Folder, parse_csv, sink_config
-from tests.support.script import run_script
+from tests.support.script import run_script, within
 from tests.support.stores import Store
 
 SCHEMA = "id STRING, n BIGINT"
@@ -299,15 +299,18 @@ def test_interrupt_within_200_ms(when: str) -> None:
         from tests.conftest import s3_client
 
         s3_client(minio).create_bucket(Bucket=name)
-        if when == "put":
-            minio.pause()
-        pid = str(minio.process.pid)
-        env = minio.aws_env()
-        out = run_script(INTERRUPT, minio.endpoint, name, when, pid, env=env)
-        minio.resume()
-    interrupted, closed = (float(line) for line in out.split())
-    assert interrupted < 0.2, (interrupted, closed)
-    assert closed < 1, (interrupted, closed)
+
+        def measure() -> list[float]:
+            """Seconds to the interrupt's handling, and for close()."""
+            if when == "put":
+                minio.pause()
+            pid = str(minio.process.pid)
+            env = minio.aws_env()
+            out = run_script(INTERRUPT, minio.endpoint, name, when, pid, env=env)
+            minio.resume()
+            return [float(line) for line in out.split()]
+
+        assert within((0.2, 1.0), measure)
 
 
 def test_a_fork(tmp_path: Path) -> None:

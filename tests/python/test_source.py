@@ -19,7 +19,7 @@ from tests.conftest import TopicFactory
 from tests.services import Kafka, RandomUserApi
 from tests.services.randomuser_api import DATA
 from tests.support import KafkaClient
-from tests.support.script import run_script
+from tests.support.script import run_script, within
 
 
 def config(url: str, **more: Any) -> dict[str, Any]:
@@ -232,14 +232,16 @@ INTERRUPT = """
 
 @pytest.mark.parametrize("when", ["request", "pacing"])
 def test_interrupt_within_200_ms(api: RandomUserApi, when: str) -> None:
-    if when == "request":
-        api.fault("slow:20")
-        out = run_script(INTERRUPT, api.url, "0", "0", "stop")
-    else:
-        out = run_script(INTERRUPT, api.url, "0.1", "1", "stop")
-    interrupted, closed, _ = (float(line) for line in out.split())
-    assert interrupted < 0.2
-    assert closed < 0.3
+    def measure() -> list[float]:
+        """Seconds to the interrupt's handling, and for close()."""
+        if when == "request":
+            api.fault("slow:20")
+            out = run_script(INTERRUPT, api.url, "0", "0", "stop")
+        else:
+            out = run_script(INTERRUPT, api.url, "0.1", "1", "stop")
+        return [float(line) for line in out.split()[:2]]
+
+    assert within((0.2, 0.3), measure)
 
 
 def test_going_on_after_an_interrupt(api: RandomUserApi) -> None:
