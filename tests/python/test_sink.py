@@ -267,6 +267,7 @@ def test_a_store_that_refuses(minio: Minio, buckets: BucketFactory) -> None:
 INTERRUPT = """
     import os, signal, sys, threading, time
     import penstock
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
     config = {"name": "s", "topics": "t", "value.schema": "id STRING",
               "store.url": sys.argv[1], "s3.bucket.name": sys.argv[2]}
     sink = penstock.S3CsvSink(config)

@@ -208,6 +208,7 @@ def test_one_thread_at_a_time(api: RandomUserApi) -> None:
 INTERRUPT = """
     import os, signal, sys, threading, time
     import penstock
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
     config = {"kafka.topic": "t", "randomuser.url": sys.argv[1], "max.users": 3,
               "users.per.second": sys.argv[2]}
     source = penstock.RandomUserSource(config)
