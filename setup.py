@@ -54,7 +54,6 @@ MODULES = {
         "worker_module.c",
         "worker.c",
         "embedded.c",
-        "lag.c",
         "group.c",
         "store.c",
     ],

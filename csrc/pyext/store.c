@@ -23,6 +23,8 @@ typedef struct page {
     bool nomem;
 } page;
 
+typedef enum request { LIST, HEAD, GET, CREATE, PROBE } request;
+
 typedef struct store {
     PyObject_HEAD pypst_owner owner;
     pypst_settings settings;
@@ -31,8 +33,8 @@ typedef struct store {
     pst_cancel *cancel;
     pst_store *store; /* NULL until it is needed */
     /* the call under way */
-    enum { LIST, HEAD, GET, CREATE, PROBE } what;
-    const char *key, *other; /* borrowed from the call's arguments */
+    request what;
+    char *key, *other; /* copies: a call that is stuck outlives its arguments */
     Py_buffer data;
     pst_buf body;
     pst_store_info info;
@@ -133,16 +135,30 @@ static void interrupt(void *arg)
 
 /* ---- with the GIL ---- */
 
-/* PST_OK, or what `allowed` names; else -1 with an exception. */
-static int run(store *self, int what, pst_rc allowed)
+/* False with an exception. */
+static bool set_keys(store *self, const char *key, const char *other)
 {
-    self->what = what == LIST     ? LIST
-                 : what == HEAD   ? HEAD
-                 : what == GET    ? GET
-                 : what == CREATE ? CREATE
-                                  : PROBE;
+    pst_free(self->key);
+    pst_free(self->other);
+    self->key = key ? pst_strdup(key) : NULL;
+    self->other = other ? pst_strdup(other) : NULL;
+    if ((!key || self->key) && (!other || self->other))
+        return true;
+    PyErr_NoMemory();
+    return false;
+}
+
+/* PST_OK, or what `allowed` names; else -1 with an exception. */
+static int run(store *self, request what, const char *key, const char *other,
+               pst_rc allowed)
+{
+    if (!pypst_runner_stuck(self->runner) && !set_keys(self, key, other))
+        return -1;
+    self->what = what;
     pypst_call call = {job, interrupt, self, self->ring, self->owner.common};
     int rc = pypst_runner_call(self->runner, &call);
+    if (pypst_runner_stuck(self->runner))
+        Py_INCREF(self); /* its thread still uses it: it is never freed */
     if (rc < 0 || self->rc == PST_OK || self->rc == allowed)
         return rc;
     (void)(self->err.retriable ? pypst_raise_unreachable
@@ -176,10 +192,8 @@ static PyObject *store_list(store *self, PyObject *args, PyObject *kwargs)
         return PyErr_Format(PyExc_ValueError, "limit must be 1 to %d", PAGE_MAX);
     if (!pypst_owner_enter(&self->owner, "Store"))
         return NULL;
-    self->key = prefix;
-    self->other = after;
     self->limit = (size_t)limit;
-    if (run(self, LIST, PST_OK) == 0)
+    if (run(self, LIST, prefix, after, PST_OK) == 0)
         result = page_list(&self->page);
     pypst_owner_leave(&self->owner);
     return result;
@@ -203,9 +217,7 @@ static PyObject *store_head(store *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "s|z:head", &key, &link) ||
         !pypst_owner_enter(&self->owner, "Store"))
         return NULL;
-    self->key = key;
-    self->other = link;
-    if (run(self, HEAD, PST_E_NOT_FOUND) == 0)
+    if (run(self, HEAD, key, link, PST_E_NOT_FOUND) == 0)
         result = self->rc == PST_OK ? info_tuple(&self->info) : Py_NewRef(Py_None);
     pypst_owner_leave(&self->owner);
     return result;
@@ -218,8 +230,7 @@ static PyObject *store_get(store *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "s:get", &key) ||
         !pypst_owner_enter(&self->owner, "Store"))
         return NULL;
-    self->key = key;
-    if (run(self, GET, PST_E_NOT_FOUND) == 0)
+    if (run(self, GET, key, NULL, PST_E_NOT_FOUND) == 0)
         result = self->rc == PST_OK
                      ? PyBytes_FromStringAndSize(self->body.data ? self->body.data : "",
                                                  (Py_ssize_t)self->body.len)
@@ -236,9 +247,8 @@ static PyObject *store_create(store *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "sy*:create", &key, &data))
         return NULL;
     if (pypst_owner_enter(&self->owner, "Store")) {
-        self->key = key;
         self->data = data;
-        if (run(self, CREATE, PST_E_EXISTS) == 0)
+        if (run(self, CREATE, key, NULL, PST_E_EXISTS) == 0)
             result = PyBool_FromLong(self->rc == PST_OK);
         pypst_owner_leave(&self->owner);
     }
@@ -253,7 +263,7 @@ static PyObject *store_probe(store *self, PyObject *unused)
     (void)unused;
     if (!pypst_owner_enter(&self->owner, "Store"))
         return NULL;
-    if (run(self, PROBE, PST_OK) == 0)
+    if (run(self, PROBE, NULL, NULL, PST_OK) == 0)
         result = PyBool_FromLong(self->abilities.conditional_create);
     pypst_owner_leave(&self->owner);
     return result;
@@ -267,6 +277,8 @@ static void shut(store *self)
     if (self->runner && pypst_runner_stuck(self->runner))
         return; /* its thread still uses all of it */
     pypst_runner_free(self->runner);
+    pst_free(self->key);
+    pst_free(self->other);
     pst_store_close(self->store);
     page_clear(&self->page);
     pst_free(self->page.keys);

@@ -14,10 +14,8 @@ typedef struct pypst_worker_state {
 extern PyModuleDef pypst_worker_def;
 extern PyType_Spec pypst_worker_type, pypst_embedded_type, pypst_store_type;
 
-/* lag.c: the function lag(). */
-PyObject *pypst_lag(PyObject *module, PyObject *args, PyObject *kwargs);
-
 /* group.c: a consumer group from outside. */
+PyObject *pypst_lag(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *pypst_group_facts(PyObject *module, PyObject *args);
 PyObject *pypst_group_commit(PyObject *module, PyObject *args);
 PyObject *pypst_group_forget(PyObject *module, PyObject *args);

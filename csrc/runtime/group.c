@@ -52,30 +52,54 @@ static pst_rc ask_cluster(asking *a, int timeout_ms, pst_err *err)
     return pst_consumer_cluster(a->consumer, &a->facts->cluster, timeout_ms, err);
 }
 
-static pst_rc ask_partitions(asking *a, int timeout_ms, pst_err *err)
+static pst_rc add_topic(asking *a, const char *topic, int timeout_ms, pst_err *err)
 {
-    int32_t n = 0;
+    pst_group_facts *facts = a->facts;
+    int32_t partitions = 0;
     pst_rc rc =
-        pst_consumer_partitions(a->consumer, a->query->topic, &n, timeout_ms, err);
+        pst_cancelled(a->query->cancel)
+            ? pst_fail(err, PST_E_STOPPED, "stopped")
+            : pst_consumer_partitions(a->consumer, topic, &partitions, timeout_ms, err);
     if (rc != PST_OK)
         return rc;
+    size_t n = facts->n + (size_t)partitions;
     if (n > PST_GROUP_PARTITIONS_MAX)
-        return pst_fail(err, PST_E_LIMIT, "%s has more than %d partitions",
-                        a->query->topic, PST_GROUP_PARTITIONS_MAX);
-    pst_free(a->facts->rows);
-    a->facts->rows = pst_calloc((size_t)n + 1, sizeof *a->facts->rows);
-    if (!a->facts->rows)
+        return pst_fail(err, PST_E_LIMIT, "more than %d partitions",
+                        PST_GROUP_PARTITIONS_MAX);
+    pst_group_row *rows = pst_realloc(facts->rows, n + 1, sizeof *rows);
+    if (!rows)
         return pst_fail_nomem(err, "a group's partitions");
-    a->facts->n = (size_t)n;
-    for (int32_t p = 0; p < n; p++)
-        a->facts->rows[p].partition = p;
+    facts->rows = rows;
+    for (int32_t p = 0; p < partitions; p++)
+        rows[facts->n++] = (pst_group_row){.topic = topic, .partition = p};
     return PST_OK;
+}
+
+static pst_rc ask_partitions(asking *a, int timeout_ms, pst_err *err)
+{
+    pst_rc rc = PST_OK;
+    a->facts->n = 0;
+    for (size_t i = 0; rc == PST_OK && i < a->query->n_topics; i++)
+        rc = add_topic(a, a->query->topics[i], timeout_ms, err);
+    return rc;
 }
 
 static pst_rc ask_members(asking *a, int timeout_ms, pst_err *err)
 {
+    if (!a->query->members)
+        return PST_OK;
     return pst_consumer_members(a->consumer, a->query->group, &a->facts->members,
                                 timeout_ms, err);
+}
+
+static pst_rc take_commit(pst_group_row *row, int64_t offset, const char *metadata,
+                          pst_err *err)
+{
+    row->committed = offset;
+    pst_free(row->metadata);
+    row->metadata = *metadata ? pst_strdup(metadata) : NULL;
+    return !*metadata || row->metadata ? PST_OK
+                                       : pst_fail_nomem(err, "the offsets of a group");
 }
 
 static pst_rc ask_committed(asking *a, int timeout_ms, pst_err *err)
@@ -85,15 +109,13 @@ static pst_rc ask_committed(asking *a, int timeout_ms, pst_err *err)
     char(*metadata)[PST_KAFKA_METADATA_MAX] = pst_calloc(facts->n + 1, sizeof *metadata);
     pst_rc rc = tps && metadata ? PST_OK : pst_fail_nomem(err, "the offsets of a group");
     for (size_t i = 0; rc == PST_OK && i < facts->n; i++)
-        tps[i] =
-            (pst_tp){.topic = a->query->topic, .partition = facts->rows[i].partition};
+        tps[i] = (pst_tp){.topic = facts->rows[i].topic,
+                          .partition = facts->rows[i].partition};
     if (rc == PST_OK && facts->n)
         rc =
             pst_consumer_committed(a->consumer, tps, facts->n, metadata, timeout_ms, err);
-    for (size_t i = 0; rc == PST_OK && i < facts->n; i++) {
-        facts->rows[i].committed = tps[i].offset;
-        snprintf(facts->rows[i].metadata, PST_KAFKA_METADATA_MAX, "%s", metadata[i]);
-    }
+    for (size_t i = 0; rc == PST_OK && i < facts->n; i++)
+        rc = take_commit(&facts->rows[i], tps[i].offset, metadata[i], err);
     pst_free(metadata);
     pst_free(tps);
     return rc;
@@ -106,7 +128,7 @@ static pst_rc ask_ends(asking *a, int timeout_ms, pst_err *err)
         pst_group_row *row = &a->facts->rows[i];
         rc = pst_cancelled(a->query->cancel)
                  ? pst_fail(err, PST_E_STOPPED, "stopped")
-                 : pst_consumer_watermarks(a->consumer, a->query->topic, row->partition,
+                 : pst_consumer_watermarks(a->consumer, row->topic, row->partition,
                                            &row->low, &row->end, timeout_ms, err);
     }
     return rc;
@@ -119,7 +141,7 @@ static pst_rc tell(asking *a, bool commit, int timeout_ms, pst_err *err)
     if (!tps)
         return pst_fail_nomem(err, "the offsets of a group");
     for (size_t i = 0; i < a->n; i++)
-        tps[i] = (pst_tp){.topic = a->query->topic,
+        tps[i] = (pst_tp){.topic = a->rows[i].topic,
                           .partition = a->rows[i].partition,
                           .offset = a->rows[i].committed,
                           .metadata = a->rows[i].metadata};
@@ -147,7 +169,7 @@ static pst_rc begin(asking *a, bool *unreachable, pst_err *err)
     *unreachable = false;
     pst_consumer_config config = {
         .kafka = {.worker = query->worker,
-                  .client_id = "penstock-chain",
+                  .client_id = query->client_id,
                   .log = query->log,
                   .cancel = query->cancel},
         .group = query->group,
@@ -176,9 +198,17 @@ pst_rc pst_group_ask(const pst_group_query *query, pst_group_facts *out,
 
 void pst_group_facts_done(pst_group_facts *facts)
 {
-    pst_free(facts->cluster);
+    for (size_t i = 0; i < facts->n; i++)
+        pst_free(facts->rows[i].metadata);
     pst_free(facts->rows);
+    pst_free(facts->cluster);
     *facts = (pst_group_facts){.cluster = NULL};
+}
+
+int64_t pst_group_lag(const pst_group_row *row)
+{
+    int64_t from = row->committed > row->low ? row->committed : row->low;
+    return row->end > from ? row->end - from : 0;
 }
 
 static pst_rc tell_rows(const pst_group_query *query, const pst_group_row *rows, size_t n,
