@@ -1,25 +1,31 @@
 /*
- * columns.c - what only shows when the schema, the select list and the CSV settings meet:
- * an unknown column, a type that a function or CSV can't take. Told when the settings are
- * checked, not when the task starts.
+ * columns.c - the schema, the select list and the CSV settings become a reader and a
+ * writer. What only shows when they meet (an unknown column, a type that a function or
+ * CSV can't take) is told when the settings are checked, not when the task starts.
  */
 #include "connectors/s3csv/s3csv.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static pst_rc make(const pst_s3csv_conf *conf, pst_err *err)
+pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
+                              pst_writer **writer, pst_err *err)
+{
+    pst_csv_conf csv = conf->csv;
+    size_t n;
+    pst_rc rc = pst_reader_new(reader, &conf->reader, err);
+    if (rc != PST_OK)
+        return rc;
+    pst_csv_borrow(&csv, &conf->reader);
+    const pst_column *columns = pst_reader_columns(*reader, &n);
+    return pst_format_csv.open(writer, &csv, columns, n, err);
+}
+
+static pst_rc try_columns(const pst_s3csv_conf *conf, pst_err *err)
 {
     pst_reader *reader = NULL;
     pst_writer *writer = NULL;
-    pst_csv_conf csv = conf->csv;
-    pst_csv_borrow(&csv, &conf->reader);
-    pst_rc rc = pst_reader_new(&reader, &conf->reader, err);
-    if (rc == PST_OK) {
-        size_t n;
-        const pst_column *columns = pst_reader_columns(reader, &n);
-        rc = pst_format_csv.open(&writer, &csv, columns, n, err);
-    }
+    pst_rc rc = pst_s3csv_open_columns(conf, &reader, &writer, err);
     if (writer)
         pst_format_csv.close(writer);
     pst_reader_free(reader);
@@ -52,7 +58,7 @@ void pst_s3csv_check_columns(const pst_s3csv_conf *conf, const pst_props *props,
     pst_err err = PST_ERR_INIT;
     if (any_broken(props) || !pst_props_find(props, "value.schema"))
         return; /* that has been told */
-    pst_rc rc = make(conf, &err);
+    pst_rc rc = try_columns(conf, &err);
     report->nomem |= rc == PST_E_NOMEM;
     if (rc == PST_OK || rc == PST_E_NOMEM)
         return;

@@ -80,15 +80,10 @@ static void stop(pst_sink *sink)
 static pst_rc open_encoder(pst_sink *sink, pst_err *err)
 {
     const pst_s3csv_conf *conf = sink->conf;
-    pst_rc rc = pst_reader_new(&sink->reader, &conf->reader, err);
+    pst_rc rc = pst_s3csv_open_columns(conf, &sink->reader, &sink->writer, err);
     if (rc != PST_OK)
         return rc;
     bool headers = pst_reader_set_headers(sink->reader, pst_kafka_header);
-    size_t n;
-    const pst_column *columns = pst_reader_columns(sink->reader, &n);
-    pst_csv_conf csv = conf->csv;
-    pst_csv_borrow(&csv, &conf->reader);
-    rc = pst_format_csv.open(&sink->writer, &csv, columns, n, err);
     sink->encoder = (pst_encoder){.extension = pst_format_csv.extension,
                                   .content_type = pst_format_csv.content_type,
                                   .begin = begin,

@@ -23,6 +23,10 @@ typedef struct pst_s3csv_conf {
 } pst_s3csv_conf;
 
 extern const pst_conf_spec pst_s3csv_spec;
+/* The reader and the writer of the settings' columns; what was made is the caller's, also
+   after an error. */
+pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
+                              pst_writer **writer, pst_err *err) PST_MUST;
 /* Schema, select list and CSV settings each are right: do they go together? What is wrong
    goes to the report, at the setting it is about. */
 void pst_s3csv_check_columns(const pst_s3csv_conf *conf, const pst_props *props,
