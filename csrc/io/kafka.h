@@ -79,12 +79,12 @@ void pst_consumer_free(pst_consumer *consumer);
    those of the last call; partitions come by events.assigned. */
 pst_rc pst_consumer_subscribe(pst_consumer *consumer, const char *const *topics, size_t n,
                               pst_err *err) PST_MUST;
-/* session.timeout.ms as it is in force. */
 /* The group is being joined anew: the broker answers what is sent meanwhile after that,
    and a commit then is of a generation that is over. librdkafka takes that answer for the
    loss of all partitions, those that would have stayed too: do not commit until it is
    false. */
 bool pst_consumer_joining(const pst_consumer *consumer);
+/* session.timeout.ms as it is in force. */
 int pst_consumer_session_timeout_ms(const pst_consumer *consumer);
 /* Rebalances, commit results, errors: calls the events. Never blocks by itself. To be
    called at least every max.poll.interval.ms. Fatal errors are returned. */

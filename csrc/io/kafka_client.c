@@ -421,7 +421,9 @@ static pst_rc check_bootstrap(const rd_kafka_conf_t *conf, pst_err *err)
    hear of it; see pst_consumer_joining(). */
 static void hear_join_state(pst_kafka_link *link, const char *text)
 {
-    const char *to = strstr(text, " -> ");
+    const char *to = NULL; /* the last: a group's name may hold one, too */
+    for (const char *at = strstr(text, " -> "); at; at = strstr(at + 1, " -> "))
+        to = at;
     if (to)
         atomic_store(&link->joining, strncmp(to, " -> wait-join", 13) == 0 ||
                                          strncmp(to, " -> wait-metadata", 17) == 0 ||
