@@ -1,15 +1,7 @@
 /*
  * test_chain.c - the chain's safety rules 1 to 9, one by one, against a store in memory.
  */
-#include "fake_store.h"
-
-#include "runtime/chain.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "chain_run.h"
 
 typedef struct fixture {
     fake_store *store;
@@ -66,18 +58,8 @@ static int set_up(void **state)
                               .watermarks = host_watermarks,
                               .partitions = host_partitions,
                               .self = f};
-    f->conf = (pst_chain_conf){.store = &f->store->base,
-                               .clock = &f->clock.clock,
-                               .topics_dir = "topics",
-                               .extension = ".csv",
-                               .content_type = "text/csv",
-                               .group = "connect-a",
-                               .cluster = "c1",
-                               .schema = "0123456789abcdef",
-                               .fail_on_data_loss = true,
-                               .conditional = true,
-                               .session_timeout_ms = 10000,
-                               .host = &f->host};
+    f->conf = chain_conf(f->store, &f->clock, "topics", &f->host);
+    f->conf.cluster = "c1";
     *state = f;
     return 0;
 }

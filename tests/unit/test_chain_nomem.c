@@ -7,17 +7,11 @@
  */
 #include "mem_fault.c"
 
-#include "fake_store.h"
+#include "chain_run.h"
 
 #include "base/mem.h"
-#include "runtime/chain.h"
 
 #include <jansson.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { LONG = 2300, TRIES = 500 };
 
@@ -91,18 +85,7 @@ static fixture *make(int64_t length)
     f->length = length;
     f->host = (pst_sink_host){
         .commits = host_commits, .partitions = host_partitions, .self = f};
-    f->conf = (pst_chain_conf){.store = &f->store->base,
-                               .clock = &f->clock.clock,
-                               .topics_dir = "t",
-                               .extension = ".csv",
-                               .content_type = "text/csv",
-                               .group = "connect-a",
-                               .cluster = "c",
-                               .schema = "0123456789abcdef",
-                               .fail_on_data_loss = true,
-                               .conditional = true,
-                               .session_timeout_ms = 10000,
-                               .host = &f->host};
+    f->conf = chain_conf(f->store, &f->clock, "t", &f->host);
     for (int64_t i = 0; i < length; i++)
         add_object(f, i);
     return f;

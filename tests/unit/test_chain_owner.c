@@ -2,15 +2,7 @@
  * test_chain_owner.c - a chain that was handed to a renamed connector: the new name goes
  * on with it, and the old one lands nothing any more, however it comes back.
  */
-#include "fake_store.h"
-
-#include "runtime/chain.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "chain_run.h"
 
 typedef struct fixture {
     fake_store *store;
@@ -46,18 +38,7 @@ static int set_up(void **state)
     fake_clock_init(&f->clock);
     f->host = (pst_sink_host){
         .commits = host_commits, .partitions = host_partitions, .self = f};
-    f->a = (pst_chain_conf){.store = &f->store->base,
-                            .clock = &f->clock.clock,
-                            .topics_dir = "t",
-                            .extension = ".csv",
-                            .content_type = "text/csv",
-                            .group = "connect-a",
-                            .cluster = "c",
-                            .schema = "0123456789abcdef",
-                            .fail_on_data_loss = true,
-                            .conditional = true,
-                            .session_timeout_ms = 10000,
-                            .host = &f->host};
+    f->a = chain_conf(f->store, &f->clock, "t", &f->host);
     f->b = f->c = f->a;
     f->b.group = "connect-b";
     f->c.group = "connect-c";
@@ -89,24 +70,16 @@ static void a_to_b(fixture *f)
     hand(f, 1, "{\"group\":\"connect-b\",\"former\":[\"connect-a\"]}");
 }
 
-static pst_rc try_open(fixture *f, pst_chain *chain, const pst_chain_conf *conf,
-                       pst_err *err)
+static pst_rc try_open(pst_chain *chain, const pst_chain_conf *conf, pst_err *err)
 {
     pst_resume resume;
-    pst_log_facts facts = {.committed = PST_OFFSET_NONE,
-                           .metadata = "",
-                           .high = 100000,
-                           .asked_ms = f->clock.mono};
-    pst_err_clear(err);
-    assert_int_equal(pst_chain_init(chain, conf, "u", 0, err), PST_OK);
-    return pst_chain_recover(chain, &facts, &resume, err);
+    return chain_open(chain, conf, PST_OFFSET_NONE, "", &resume, err);
 }
 
-static void must_open(fixture *f, pst_chain *chain, const pst_chain_conf *conf,
-                      int64_t pos)
+static void must_open(pst_chain *chain, const pst_chain_conf *conf, int64_t pos)
 {
     pst_err err = PST_ERR_INIT;
-    pst_rc rc = try_open(f, chain, conf, &err);
+    pst_rc rc = try_open(chain, conf, &err);
     assert_string_equal(err.text, "");
     assert_int_equal(rc, PST_OK);
     assert_int_equal(chain->pos, pos);
@@ -117,34 +90,8 @@ static void must_refuse(fixture *f, const pst_chain_conf *conf, const char *why)
     pst_err err = PST_ERR_INIT;
     pst_chain chain;
     size_t before = f->store->n;
-    assert_int_equal(try_open(f, &chain, conf, &err), PST_E_CHAIN);
-    assert_false(err.retriable);
-    if (!strstr(err.text, why))
-        fail_msg("%s", err.text);
-    assert_int_equal(f->store->n, before);
-}
-
-static pst_rc put(pst_chain *chain, int64_t next, pst_outcome *outcome, pst_err *err)
-{
-    static int batches;
-    pst_window window = {.next = next, .rows = 1, .records = 1};
-    assert_int_equal(pst_chunks_add(&window.bytes, "row\n", 4), PST_OK);
-    window.last = (pst_last){next - 1, 77, 0xabcdef01};
-    snprintf(window.batch, sizeof window.batch, "%032d", ++batches);
-    pst_err_clear(err);
-    pst_rc rc = pst_chain_append(chain, &window, outcome, NULL, 0, err);
-    pst_chunks_done(&window.bytes);
-    return rc;
-}
-
-static void must_put(pst_chain *chain, int64_t next, pst_outcome expected)
-{
-    pst_err err = PST_ERR_INIT;
-    pst_outcome outcome;
-    pst_rc rc = put(chain, next, &outcome, &err);
-    assert_string_equal(err.text, "");
-    assert_int_equal(rc, PST_OK);
-    assert_int_equal(outcome, expected);
+    pst_rc rc = try_open(&chain, conf, &err);
+    chain_refused(f->store, before, rc, &err, why);
 }
 
 #define HANDED "handed to connector \"b\""
@@ -153,15 +100,15 @@ static void the_new_name_goes_on_and_the_old_one_stops(void **state)
 {
     fixture *f = *state;
     pst_chain a, b;
-    must_open(f, &a, &f->a, 0);
-    must_put(&a, 5, PST_APPENDED);
+    must_open(&a, &f->a, 0);
+    chain_must_put(&a, 5, PST_APPENDED);
     must_refuse(f, &f->b, "chain.take.over.from=a"); /* not without a take-over */
     a_to_b(f);
     must_refuse(f, &f->a, HANDED);
     must_refuse(f, &f->c, "two connectors must not share");
-    must_open(f, &b, &f->b, 5);
-    must_put(&b, 9, PST_APPENDED);
-    must_open(f, &b, &f->b, 9);
+    must_open(&b, &f->b, 5);
+    chain_must_put(&b, 9, PST_APPENDED);
+    must_open(&b, &f->b, 9);
     must_refuse(f, &f->a, HANDED);
 }
 
@@ -172,13 +119,13 @@ static void the_old_name_runs_on_and_loses_the_key(void **state)
     pst_chain a, b;
     pst_err err = PST_ERR_INIT;
     pst_outcome outcome;
-    must_open(f, &a, &f->a, 0);
-    must_put(&a, 5, PST_APPENDED);
+    must_open(&a, &f->a, 0);
+    chain_must_put(&a, 5, PST_APPENDED);
     a_to_b(f);
-    must_open(f, &b, &f->b, 5);
-    must_put(&b, 9, PST_APPENDED);
+    must_open(&b, &f->b, 5);
+    chain_must_put(&b, 9, PST_APPENDED);
     size_t before = f->store->n;
-    assert_int_equal(put(&a, 7, &outcome, &err), PST_E_CHAIN);
+    assert_int_equal(chain_put(&a, 7, &outcome, &err), PST_E_CHAIN);
     assert_non_null(strstr(err.text, HANDED));
     assert_int_equal(f->store->n, before);
 }
@@ -189,14 +136,14 @@ static void the_old_name_runs_on_and_wins_the_key(void **state)
     pst_chain a, b;
     pst_err err = PST_ERR_INIT;
     pst_outcome outcome;
-    must_open(f, &a, &f->a, 0);
+    must_open(&a, &f->a, 0);
     a_to_b(f);
-    must_open(f, &b, &f->b, 0);
-    must_put(&a, 7, PST_APPENDED); /* as a PUT that was on its way */
-    must_put(&b, 9, PST_ADOPTED);
+    must_open(&b, &f->b, 0);
+    chain_must_put(&a, 7, PST_APPENDED); /* as a PUT that was on its way */
+    chain_must_put(&b, 9, PST_ADOPTED);
     assert_int_equal(b.pos, 7);
-    must_put(&b, 9, PST_APPENDED);
-    assert_int_equal(put(&a, 8, &outcome, &err), PST_E_CHAIN);
+    chain_must_put(&b, 9, PST_APPENDED);
+    assert_int_equal(chain_put(&a, 8, &outcome, &err), PST_E_CHAIN);
     assert_non_null(strstr(err.text, HANDED));
 }
 
@@ -206,20 +153,20 @@ static void the_old_name_sleeps_and_its_key_is_free(void **state)
 {
     fixture *f = *state;
     pst_chain a, b;
-    must_open(f, &a, &f->a, 0);
-    must_put(&a, 5, PST_APPENDED);
+    must_open(&a, &f->a, 0);
+    chain_must_put(&a, 5, PST_APPENDED);
     f->committed = 5;
     a_to_b(f);
-    must_open(f, &b, &f->b, 5);
-    must_put(&b, 9, PST_APPENDED);
-    must_put(&b, 12, PST_APPENDED);
+    must_open(&b, &f->b, 5);
+    chain_must_put(&b, 9, PST_APPENDED);
+    chain_must_put(&b, 12, PST_APPENDED);
     assert_int_equal(fake_delete(&f->store->base,
                                  "t/u/partition=0/u+0+00000000000000000005.csv", NULL),
                      PST_OK);
     f->committed = PST_OFFSET_NONE;
     fake_clock_add(&f->clock, 3600 * 1000);
     size_t before = f->store->n;
-    must_put(&a, 7, PST_PASSED);
+    chain_must_put(&a, 7, PST_PASSED);
     assert_int_equal(f->store->n, before);
     must_refuse(f, &f->a, HANDED);
 }
@@ -228,19 +175,19 @@ static void handed_on_twice_and_back(void **state)
 {
     fixture *f = *state;
     pst_chain chain;
-    must_open(f, &chain, &f->a, 0);
-    must_put(&chain, 5, PST_APPENDED);
+    must_open(&chain, &f->a, 0);
+    chain_must_put(&chain, 5, PST_APPENDED);
     a_to_b(f);
     hand(f, 2, "{\"group\":\"connect-c\",\"former\":[\"connect-a\",\"connect-b\"]}");
     must_refuse(f, &f->a, "handed to connector \"c\"");
     must_refuse(f, &f->b, "handed to connector \"c\"");
-    must_open(f, &chain, &f->c, 5); /* the last object is a's */
-    must_put(&chain, 6, PST_APPENDED);
+    must_open(&chain, &f->c, 5); /* the last object is a's */
+    chain_must_put(&chain, 6, PST_APPENDED);
     hand(f, 3,
          "{\"group\":\"connect-a\",\"former\":[\"connect-a\",\"connect-b\",\"connect-"
          "c\"]}");
-    must_open(f, &chain, &f->a, 6);
-    must_put(&chain, 8, PST_APPENDED);
+    must_open(&chain, &f->a, 6);
+    chain_must_put(&chain, 8, PST_APPENDED);
     must_refuse(f, &f->c, "handed to connector \"a\"");
 }
 
@@ -248,7 +195,7 @@ static void what_is_damaged_stops_the_task(void **state)
 {
     fixture *f = *state;
     pst_chain chain;
-    must_open(f, &chain, &f->a, 0);
+    must_open(&chain, &f->a, 0);
     a_to_b(f);
     hand(f, 2, "{\"group\":7}");
     must_refuse(f, &f->a, "owner+2.json names no group");
@@ -263,14 +210,14 @@ static void an_owner_that_cannot_be_read_is_asked_for_again(void **state)
     fixture *f = *state;
     pst_chain chain;
     pst_err err = PST_ERR_INIT;
-    must_open(f, &chain, &f->a, 0);
+    must_open(&chain, &f->a, 0);
     a_to_b(f);
     fake_break(f->store, (fake_fault){.op = "get",
                                       .on = "owner+1",
                                       .times = 1,
                                       .code = PST_E_IO,
                                       .retriable = true});
-    assert_int_equal(try_open(f, &chain, &f->a, &err), PST_E_IO);
+    assert_int_equal(try_open(&chain, &f->a, &err), PST_E_IO);
     assert_true(err.retriable);
     must_refuse(f, &f->a, HANDED);
 }

@@ -3,15 +3,7 @@
  * case runs with a store that lists objects (S3) and with one that lists links (a
  * directory).
  */
-#include "fake_store.h"
-
-#include "runtime/chain.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "chain_run.h"
 
 #define A "a/DefaultPartitioner.csv"
 
@@ -89,18 +81,7 @@ static fixture *make(const pst_store_driver *driver)
     f->partitions = 4;
     f->host = (pst_sink_host){
         .commits = host_commits, .partitions = host_partitions, .self = f};
-    f->old = (pst_chain_conf){.store = &f->store->base,
-                              .clock = &f->clock.clock,
-                              .topics_dir = "a",
-                              .extension = ".csv",
-                              .content_type = "text/csv",
-                              .group = "connect-a",
-                              .cluster = "c",
-                              .schema = "0123456789abcdef",
-                              .fail_on_data_loss = true,
-                              .conditional = true,
-                              .session_timeout_ms = 10000,
-                              .host = &f->host};
+    f->old = chain_conf(f->store, &f->clock, "a", &f->host);
     f->new = f->old;
     f->new.topics_dir = "b";
     return f;
@@ -131,13 +112,7 @@ static int tear_down(void **state)
 static pst_rc try_open(fixture *f, pst_chain *chain, const pst_chain_conf *conf,
                        pst_resume *resume, pst_err *err)
 {
-    pst_log_facts facts = {.committed = f->committed,
-                           .metadata = f->metadata,
-                           .high = 100000,
-                           .asked_ms = f->clock.mono};
-    pst_err_clear(err);
-    assert_int_equal(pst_chain_init(chain, conf, "u", 0, err), PST_OK);
-    return pst_chain_recover(chain, &facts, resume, err);
+    return chain_open(chain, conf, f->committed, f->metadata, resume, err);
 }
 
 static pst_resume must_open(fixture *f, pst_chain *chain, const pst_chain_conf *conf,
@@ -159,34 +134,8 @@ static void must_refuse(fixture *f, const pst_chain_conf *conf, const char *why)
     pst_resume resume;
     pst_chain chain;
     size_t before = f->store->n;
-    assert_int_equal(try_open(f, &chain, conf, &resume, &err), PST_E_CHAIN);
-    assert_false(err.retriable);
-    if (!strstr(err.text, why))
-        fail_msg("%s", err.text);
-    assert_int_equal(f->store->n, before);
-}
-
-static pst_rc put(pst_chain *chain, int64_t next, pst_outcome *outcome, pst_err *err)
-{
-    static int batches;
-    pst_window window = {.next = next, .rows = 1, .records = 1};
-    assert_int_equal(pst_chunks_add(&window.bytes, "row\n", 4), PST_OK);
-    window.last = (pst_last){next - 1, 77, 0xabcdef01};
-    snprintf(window.batch, sizeof window.batch, "%032d", ++batches);
-    pst_err_clear(err);
-    pst_rc rc = pst_chain_append(chain, &window, outcome, NULL, 0, err);
-    pst_chunks_done(&window.bytes);
-    return rc;
-}
-
-static void must_put(pst_chain *chain, int64_t next, pst_outcome expected)
-{
-    pst_err err = PST_ERR_INIT;
-    pst_outcome outcome;
-    pst_rc rc = put(chain, next, &outcome, &err);
-    assert_string_equal(err.text, "");
-    assert_int_equal(rc, PST_OK);
-    assert_int_equal(outcome, expected);
+    pst_rc rc = try_open(f, &chain, conf, &resume, &err);
+    chain_refused(f->store, before, rc, &err, why);
 }
 
 /* As the sink does: the seal, the commit, the window. */
@@ -198,9 +147,9 @@ static void commit(fixture *f, const pst_chain *chain)
 
 static void change(fixture *f, pst_chain *chain, int64_t next)
 {
-    must_put(chain, next, PST_SEALED);
+    chain_must_put(chain, next, PST_SEALED);
     commit(f, chain);
-    must_put(chain, next, PST_APPENDED);
+    chain_must_put(chain, next, PST_APPENDED);
 }
 
 static void forget(fixture *f)
@@ -231,7 +180,7 @@ static void begin(fixture *f)
 {
     pst_chain chain;
     must_open(f, &chain, &f->old, 0);
-    must_put(&chain, 5, PST_APPENDED);
+    chain_must_put(&chain, 5, PST_APPENDED);
     commit(f, &chain);
 }
 
@@ -257,13 +206,13 @@ static void change_of(fixture *f, const char *dir, const char *ext)
     assert_false(must_open(f, &chain, &f->new, 5).commit_first);
     assert_true(pst_chain_is_elsewhere(&chain));
     assert_null(at(f, "a", 5, ".csv")); /* without rows nothing is sealed */
-    must_put(&chain, 9, PST_SEALED);
+    chain_must_put(&chain, 9, PST_SEALED);
     assert_false(pst_chain_is_elsewhere(&chain));
     pst_place_text(&chain.at, to);
     is_seal(at(f, "a", 5, ".csv"), "5", to);
-    must_put(&chain, 9, PST_APPENDED);
+    chain_must_put(&chain, 9, PST_APPENDED);
     assert_int_equal(at(f, dir, 5, ext)->size, 4);
-    must_put(&chain, 12, PST_APPENDED);
+    chain_must_put(&chain, 12, PST_APPENDED);
     /* Killed before the first commit of the new layout. */
     pst_chain again;
     assert_true(must_open(f, &again, &f->new, 12).commit_first);
@@ -294,7 +243,7 @@ static void extension_changes_to_a_shorter_one(void **state)
     f->old.extension = ".csv.gz";
     f->new.topics_dir = "a";
     must_open(f, &chain, &f->old, 0);
-    must_put(&chain, 5, PST_APPENDED);
+    chain_must_put(&chain, 5, PST_APPENDED);
     commit(f, &chain);
     must_open(f, &chain, &f->new, 5);
     change(f, &chain, 9);
@@ -328,7 +277,7 @@ static void old_writer_stops_at_the_seal(void **state)
     must_open(f, &old, &f->old, 5);
     must_open(f, &new, &f->new, 5);
     change(f, &new, 9);
-    assert_int_equal(put(&old, 8, &outcome, &err), PST_E_CHAIN);
+    assert_int_equal(chain_put(&old, 8, &outcome, &err), PST_E_CHAIN);
     assert_false(err.retriable || err.unknown);
     assert_non_null(strstr(err.text, "sealed at offset 5"));
     assert_non_null(strstr(err.text, "b/DefaultPartitioner.csv"));
@@ -347,8 +296,8 @@ static void old_writer_may_win(void **state)
     begin(f);
     must_open(f, &old, &f->old, 5);
     must_open(f, &new, &f->new, 5);
-    must_put(&old, 8, PST_APPENDED);
-    must_put(&new, 9, PST_ADOPTED);
+    chain_must_put(&old, 8, PST_APPENDED);
+    chain_must_put(&new, 9, PST_ADOPTED);
     assert_int_equal(new.pos, 8);
     change(f, &new, 12);
     is_seal(at(f, "a", 8, ".csv"), "8", "b/DefaultPartitioner.csv");
@@ -363,10 +312,10 @@ static void two_seal_for_the_same_layout(void **state)
     begin(f);
     must_open(f, &one, &f->new, 5);
     must_open(f, &two, &f->new, 5);
-    must_put(&one, 9, PST_SEALED);
-    must_put(&two, 7, PST_SEALED);
-    must_put(&two, 7, PST_APPENDED);
-    must_put(&one, 9, PST_ADOPTED);
+    chain_must_put(&one, 9, PST_SEALED);
+    chain_must_put(&two, 7, PST_SEALED);
+    chain_must_put(&two, 7, PST_APPENDED);
+    chain_must_put(&one, 9, PST_ADOPTED);
     assert_int_equal(one.pos, 7);
     check_found(f, &f->new, 7);
 }
@@ -382,15 +331,15 @@ static void two_seal_for_different_layouts(void **state)
     begin(f);
     must_open(f, &one, &f->new, 5);
     must_open(f, &two, &third, 5);
-    must_put(&one, 9, PST_SEALED);
-    assert_int_equal(put(&two, 9, &outcome, &err), PST_E_CHAIN);
+    chain_must_put(&one, 9, PST_SEALED);
+    assert_int_equal(chain_put(&two, 9, &outcome, &err), PST_E_CHAIN);
     assert_non_null(strstr(err.text, "goes on in the layout b/DefaultPartitioner.csv"));
     assert_non_null(strstr(err.text, "ask for c/DefaultPartitioner.csv"));
     /* Nothing is left before it has an object. */
     must_refuse(f, &third, "has no object yet");
     commit(f, &one);
     must_refuse(f, &third, "has no object yet");
-    must_put(&one, 9, PST_APPENDED);
+    chain_must_put(&one, 9, PST_APPENDED);
     must_open(f, &two, &third, 9);
     change(f, &two, 11);
     check_found(f, &third, 11);
@@ -410,7 +359,7 @@ static void crash_after_the_seal(void **state)
                                       .code = PST_E_IO,
                                       .retriable = true,
                                       .on = "b/_penstock/u/0/root.json"});
-    assert_int_equal(put(&chain, 9, &outcome, &err), PST_E_IO);
+    assert_int_equal(chain_put(&chain, 9, &outcome, &err), PST_E_IO);
     assert_true(err.retriable);
     assert_true(pst_chain_is_elsewhere(&chain));
     is_seal(at(f, "a", 5, ".csv"), "5", "b/DefaultPartitioner.csv");
@@ -422,9 +371,9 @@ static void crash_after_the_seal(void **state)
     commit(f, &again);
     must_refuse(f, &f->old, "has no object yet");
     must_open(f, &again, &f->new, 5);
-    must_put(&chain, 9, PST_SEALED); /* the first one was only slow */
-    must_put(&chain, 9, PST_APPENDED);
-    must_put(&again, 9, PST_ADOPTED);
+    chain_must_put(&chain, 9, PST_SEALED); /* the first one was only slow */
+    chain_must_put(&chain, 9, PST_APPENDED);
+    chain_must_put(&again, 9, PST_ADOPTED);
     check_found(f, &f->new, 9);
 }
 
@@ -444,7 +393,7 @@ static void answer_to_the_seal_is_lost(void **state)
                             .retriable = true,
                             .applied = true,
                             .on = links ? "a/_penstock/u/0/0" : "a/u/partition=0"});
-    assert_int_equal(put(&chain, 9, &outcome, &err), PST_E_TIMEOUT);
+    assert_int_equal(chain_put(&chain, 9, &outcome, &err), PST_E_TIMEOUT);
     change(f, &chain, 9);
     check_found(f, &f->new, 9);
 }
@@ -491,9 +440,9 @@ static void sleeper_with_the_old_layout(void **state)
     assert_int_equal(fake_delete(&f->store->base, key, &err), PST_OK);
     fake_clock_add(&f->clock, 20000);
     /* The commit still says 5, but in which layout. */
-    must_put(&old, 8, PST_PASSED);
+    chain_must_put(&old, 8, PST_PASSED);
     assert_null(at(f, "a", 5, ".csv"));
-    must_put(&new, 12, PST_APPENDED);
+    chain_must_put(&new, 12, PST_APPENDED);
 }
 
 /* The new folder is looked at before anything is sealed. */
@@ -504,7 +453,7 @@ static void folder_of_another_connector(void **state)
     pst_chain_conf other = f->new;
     other.group = "connect-z";
     must_open(f, &chain, &other, 0);
-    must_put(&chain, 3, PST_APPENDED);
+    chain_must_put(&chain, 3, PST_APPENDED);
     begin(f);
     must_refuse(f, &f->new, "belongs to group \"connect-z\"");
     assert_null(at(f, "a", 5, ".csv"));
@@ -576,7 +525,7 @@ static void a_seal_to_its_own_layout_stops(void **state)
     begin(f);
     must_open(f, &chain, &f->old, 5);
     add_seal(f, "a", 5, A);
-    assert_int_equal(put(&chain, 9, &outcome, &err), PST_E_CHAIN);
+    assert_int_equal(chain_put(&chain, 9, &outcome, &err), PST_E_CHAIN);
     assert_non_null(strstr(err.text, "for the layout that it is in"));
     must_refuse(f, &f->old, "for the layout that it is in");
 }
@@ -605,15 +554,15 @@ static void long_chains_of_two_extensions(void **state)
     must_open(f, &chain, &f->old, 0);
     int64_t next = 1;
     for (; next <= sealed_at[1]; next++)
-        must_put(&chain, next, PST_APPENDED);
+        chain_must_put(&chain, next, PST_APPENDED);
     must_open(f, &chain, &f->new, sealed_at[1]);
-    must_put(&chain, next, PST_SEALED);
+    chain_must_put(&chain, next, PST_SEALED);
     forget(f);
     must_open(f, &chain, &f->new, sealed_at[1]); /* the 1000th key is the seal */
-    must_put(&chain, next, PST_APPENDED);
+    chain_must_put(&chain, next, PST_APPENDED);
     must_open(f, &chain, &f->new, next); /* its twin is on the next page */
     for (next++; next <= sealed_at[3]; next++)
-        must_put(&chain, next, PST_APPENDED);
+        chain_must_put(&chain, next, PST_APPENDED);
     must_open(f, &chain, &f->new, sealed_at[3]);
 }
 
