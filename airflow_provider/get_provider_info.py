@@ -7,7 +7,6 @@ from typing import Any
 from penstock_airflow import connection_form
 
 _NAME = "Penstock"
-_URL = "https://github.com/penstock/penstock"
 
 
 def _modules(*names: str) -> list[dict[str, Any]]:

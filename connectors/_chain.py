@@ -96,7 +96,11 @@ class Chain:
     _first: dict[str, object] = field(default_factory=dict)
 
     def _file(self, folder: str, name: str) -> str:
-        return f"{slashed(folder)}_penstock/{self.topic}/{self.partition}/{name}"
+        return self.topic_key(folder, f"{self.partition}/{name}")
+
+    def topic_key(self, folder: str, name: str) -> str:
+        """The key of what is kept for the topic, below _penstock/."""
+        return f"{slashed(folder)}_penstock/{self.topic}/{name}"
 
     def read_json(self, key: str) -> Json | None:
         """A small object below _penstock/. Raises FatalError for one that is no JSON."""
@@ -110,8 +114,7 @@ class Chain:
         if not isinstance(document, dict):
             raise FatalError(
                 f"{key} is not the JSON object that Penstock wrote: something else "
-                "writes "
-                "below _penstock/; restore it",
+                "writes below _penstock/; restore it",
                 code="chain",
             )
         return document

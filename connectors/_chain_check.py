@@ -73,8 +73,7 @@ class _Check:
         if group != self.log.group:
             self.problem(
                 f"below topics.dir={folder} it belongs to group {group}, the settings' "
-                "is "
-                f"{self.log.group}: give the owner's name, or hand it over by "
+                f"is {self.log.group}: give the owner's name, or hand it over by "
                 "`penstock chain take-over`"
             )
             self.groups.add(group)
@@ -82,8 +81,7 @@ class _Check:
             self.problem(
                 f"below topics.dir={folder} it was written from Kafka cluster "
                 f"{root.get('cluster')}, this is {self.log.cluster}: bootstrap.servers "
-                "names "
-                "another one, or the broker was wiped"
+                "names another one, or the broker was wiped"
             )
 
     # ---- links ----
@@ -121,8 +119,7 @@ class _Check:
         if not seal and not link.start <= link.last < link.next:
             return (
                 f"{link.key} names {link.text('last')!r} as its last record, which is "
-                "not in "
-                f"[{link.start}, {link.next}): {_RESTORE}"
+                f"not in [{link.start}, {link.next}): {_RESTORE}"
             )
         if (link.size == 0) != (rows == 0):
             return f"{link.key} says {rows} rows and has {link.size} bytes: restore it"
@@ -227,28 +224,24 @@ class _Check:
             if commit.offset < end:
                 self.problem(
                     f"group {log.group} was set to {commit.offset} by a tool, objects "
-                    "go up "
-                    f"to {end}: reset it to {end} or later"
+                    f"go up to {end}: reset it to {end} or later"
                 )
             return
         if commit.position > end:
             self.problem(
                 f"the group's commit says that the chain ended at {commit.position}, it "
-                "ends "
-                f"at {end}: the newest objects are missing; restore them"
+                f"ends at {end}: the newest objects are missing; restore them"
             )
         elif commit.position != end and not self.position_met:
             self.problem(
                 f"the group's commit says that the chain ended at {commit.position}, "
-                "which is "
-                "inside an object: objects were deleted and made anew, or the commit is "
-                "another chain's"
+                "which is inside an object: objects were deleted and made anew, or the "
+                "commit is another chain's"
             )
         elif commit.position == end and commit.layout not in ("", str(place)):
             self.problem(
                 f"the group's commit says that the chain is in {commit.layout}, it ends "
-                "in "
-                f"{place}: the objects there are missing"
+                f"in {place}: the objects there are missing"
             )
         if commit.offset < commit.position:
             self.problem(
@@ -265,8 +258,7 @@ class _Check:
             self.problem(
                 f"the chain or its commit goes up to {known}, the topic ends at {end}: "
                 "the topic was made anew, or its records were lost; use another "
-                "topics.dir "
-                "and delete the group's offsets"
+                "topics.dir and delete the group's offsets"
             )
         if known < log.low:
             self.problem(

@@ -100,10 +100,7 @@ def _wanted(args: argparse.Namespace, partitions: list[int]) -> list[int]:
 
 def _found_partitions(chain: Chain) -> list[int]:
     """Those that have a root, without Kafka."""
-    document = chain.read_json(
-        f"{chain.owner_key(chain.place.folder, 0).rpartition('/')[0].rpartition('/')[0]}"
-        "/partitions.json"
-    )
+    document = chain.read_json(chain.topic_key(chain.place.folder, "partitions.json"))
     known = (document or {}).get("partitions")
     count = known if isinstance(known, int) else 0
     found = []
@@ -234,8 +231,7 @@ def _tell(done: Checked, as_json: bool) -> None:
             f"{paint(name, 'bold')}: {paint('sound', 'green')}: {done.links:,} objects, "
             f"{done.seals:,} seals, {done.rows:,} rows, {size_text(done.size)}, offsets "
             f"{max(done.start, 0):,} to {max(done.end, 0):,}, {done.without_rows:,} of "
-            "them "
-            "without a row"
+            "them without a row"
         )
     for note in done.notes:
         print(f"  {note}")
@@ -292,8 +288,7 @@ class _TakeOver:
             if facts.members:
                 self.refuse(
                     f"group {facts.group} has {facts.members} members: stop the "
-                    "connector's "
-                    "daemons, wait for session.timeout.ms, and try again"
+                    "connector's daemons, wait for session.timeout.ms, and try again"
                 )
 
     def refuse(self, why: str) -> None:
@@ -385,10 +380,9 @@ class _TakeOver:
             )
         except PenstockError as error:
             self.refuse(
-                f"handed over, but the offsets of {self.old} are still there ({error}): "
-                "stop "
-                f"the old connector's daemons and run take-over again before {self.new} "
-                "runs"
+                f"handed over, but the offsets of {self.old} are still there "
+                f"({error}): stop the old connector's daemons and run take-over again "
+                f"before {self.new} runs"
             )
 
 
@@ -420,8 +414,7 @@ def take_over(args: argparse.Namespace) -> int:
                 verb = "handed" if args.yes else "would hand"
                 print(
                     f"{job.topic}: {verb} the chains of partitions {numbers} from "
-                    f"{job.old} "
-                    f"to {job.new}, with their offsets"
+                    f"{job.old} to {job.new}, with their offsets"
                 )
     if not args.yes and not args.json:
         print("Nothing was changed: --yes does it. The old name cannot go on after that.")

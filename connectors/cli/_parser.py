@@ -234,20 +234,7 @@ def _add_chain_options(parser: argparse.ArgumentParser) -> None:
     _add_settings(parser, "S3CsvSink")
 
 
-def _add_chain(commands: Commands) -> None:
-    chain: argparse.ArgumentParser = commands.add_parser(
-        "chain",
-        help="print, check or hand on the chain of a partition's objects",
-        description="Print, check or hand on the chain of a partition's objects.",
-        epilog="examples:\n"
-        "  penstock chain show --config sink.properties\n"
-        "  penstock chain verify --worker worker.properties --config sink.properties\n"
-        "  penstock chain take-over --from-name users --worker worker.properties \\\n"
-        f"    --config renamed.properties\n\n{_EXIT}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    inner = chain.add_subparsers(title="commands", metavar="COMMAND", required=True)
+def _add_chain_show(inner: Commands) -> None:
     parser = _add(
         inner,
         "show",
@@ -269,6 +256,9 @@ def _add_chain(commands: Commands) -> None:
         help="leave out objects that start before it",
     )
     _add_chain_options(parser)
+
+
+def _add_chain_verify(inner: Commands) -> None:
     parser = _add(
         inner,
         "verify",
@@ -281,6 +271,9 @@ def _add_chain(commands: Commands) -> None:
     )
     parser.add_argument("--partition", type=_offset, metavar="P", action="append")
     _add_chain_options(parser)
+
+
+def _add_chain_take_over(inner: Commands) -> None:
     parser = _add(
         inner,
         "take-over",
@@ -296,6 +289,25 @@ def _add_chain(commands: Commands) -> None:
     )
     parser.add_argument("--yes", action="store_true", help="do it")
     _add_chain_options(parser)
+
+
+def _add_chain(commands: Commands) -> None:
+    chain: argparse.ArgumentParser = commands.add_parser(
+        "chain",
+        help="print, check or hand on the chain of a partition's objects",
+        description="Print, check or hand on the chain of a partition's objects.",
+        epilog="examples:\n"
+        "  penstock chain show --config sink.properties\n"
+        "  penstock chain verify --worker worker.properties --config sink.properties\n"
+        "  penstock chain take-over --from-name users --worker worker.properties \\\n"
+        f"    --config renamed.properties\n\n{_EXIT}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    inner = chain.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_chain_show(inner)
+    _add_chain_verify(inner)
+    _add_chain_take_over(inner)
 
 
 def _add_small(commands: Commands) -> None:
