@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { RUNS = 7, RECORD_MAX = 1 << 30 };
+enum { RUNS = 7, ATTEMPTS = 5, RECORD_MAX = 1 << 30 };
 
 static void open_all(struct pipe *p)
 {
@@ -46,23 +46,37 @@ static double cpu_of(struct pipe *p, pst_sv json)
     return (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
 }
 
+/* The least of some runs, with one length and twice that in turn, so that what else the
+   machine does meets both. */
+static void measure(struct pipe *p, const pst_sv json[2], const char *want,
+                    double least[2])
+{
+    least[0] = least[1] = 1e9;
+    for (int run = 0; run < RUNS; run++)
+        for (size_t k = 0; k < 2; k++) {
+            double took = cpu_of(p, json[k]);
+            least[k] = took < least[k] ? took : least[k];
+            assert_string_equal(pst_buf_cstr(&p->out), want);
+        }
+}
+
+/* A busy machine is late now and then; what is not linear is late in each attempt. */
 static void twice(const char *head, const char *unit, const char *tail, size_t count,
                   const char *want)
 {
     struct pipe p;
-    double least[2] = {1e9, 1e9};
+    double least[2];
+    const pst_sv json[2] = {build(head, unit, tail, count),
+                            build(head, unit, tail, count * 2)};
     open_all(&p);
-    for (size_t k = 0; k < 2; k++) {
-        pst_sv json = build(head, unit, tail, count * (k + 1));
-        for (int run = 0; run < RUNS; run++) {
-            double took = cpu_of(&p, json);
-            least[k] = took < least[k] ? took : least[k];
-        }
-        assert_string_equal(pst_buf_cstr(&p.out), want);
-        free((char *)(uintptr_t)json.p);
-    }
-    if (least[1] > least[0] * 2.6 + 1e-4)
+    int attempt = 0;
+    do
+        measure(&p, json, want, least);
+    while (least[1] > least[0] * 2.6 + 1e-4 && ++attempt < ATTEMPTS);
+    if (attempt == ATTEMPTS)
         fail_msg("%s: %.6f s, twice as much %.6f s", unit, least[0], least[1]);
+    for (size_t k = 0; k < 2; k++)
+        free((char *)(uintptr_t)json[k].p);
     pipe_close(&p);
 }
 
