@@ -300,12 +300,14 @@ def test_take_over(world: World) -> None:
 @pytest.mark.parametrize("world", ["s3"], indirect=True)
 def test_a_sleeping_old_name_lands_nothing(world: World) -> None:
     """It wakes with records in memory, and a loader has made its keys free."""
-    old = world.settings(flush__size=10000, rotate__schedule__interval__ms=5000)
+    interval = 10
+    old = world.settings(flush__size=10000, rotate__schedule__interval__ms=interval * 1000)
     new = world.settings(name=f"renamed-{world.topic}")
     fill(world.client, world.topic, 100, PARTITIONS)
     world.land()
     zombie = world.daemons(old, worker=FAST_GROUP)
     zombie.wait_log("assigned")
+    time.sleep(interval - time.time() % interval)  # it has a whole interval from here
     fill(world.client, world.topic, 100, PARTITIONS, first=100)
     time.sleep(1)  # it reads them
     zombie.pause()

@@ -16,6 +16,7 @@ from tests.services.process import Process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Properties = Mapping[str, Any]
+MASK_S = 5.0
 
 
 def binary() -> Path:
@@ -169,7 +170,16 @@ class Daemon:
         return self.process.alive()
 
     def term(self, timeout: float = 40.0) -> int:
-        """SIGTERM and wait. Returns the exit status; AssertionError past `timeout` s."""
+        """SIGTERM and wait. Returns the exit status; AssertionError past `timeout` s.
+
+        A program that was just started and does not wait for signals yet dies of one:
+        it is given `MASK_S` seconds for that.
+        """
+        deadline = time.monotonic() + MASK_S
+        while self.alive() and not self._waits_for_signals():
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.01)
         self.process.signal(signal.SIGTERM)
         return self.wait(timeout)
 
@@ -221,6 +231,14 @@ class Daemon:
         match = re.search(r"VmHWM:\s+(\d+) kB", status)
         assert match is not None
         return int(match.group(1)) * 1024
+
+    def _waits_for_signals(self) -> bool:
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return False
+        match = re.search(r"SigBlk:\s+([0-9a-f]+)", status)
+        return match is not None and bool(int(match.group(1), 16) >> 14 & 1)  # SIGTERM
 
     def _tail(self) -> str:
         return "\n".join(self.log.splitlines()[-30:])
