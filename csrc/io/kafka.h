@@ -221,6 +221,9 @@ typedef struct pst_offsets_at {
     pst_kafka_options kafka; /* its cancel ends the calls: PST_E_STOPPED */
     const char *topic;
     int timeout_ms; /* 0 = as long as it takes */
+    /* May be NULL: sees the other keys' records, in the topic's order. */
+    void (*other)(void *self, pst_sv key, bool has_value, int64_t timestamp_ms);
+    void *self;
 } pst_offsets_at;
 
 /* The key's value, appended to `out` if there is one, after all that is committed up to

@@ -400,6 +400,7 @@ static pst_rc find_ends(const pst_offsets_at *at, log_ends *ends, pst_err *err)
 }
 
 typedef struct reading {
+    const pst_offsets_at *from;
     pst_sv key;
     pst_buf *out;
     size_t mark; /* of out, before any value */
@@ -411,8 +412,14 @@ static pst_rc take_record(reading *r, const rd_kafka_message_t *m, pst_err *err)
 {
     pst_sv key = {m->key, m->key_len};
     r->at = m->offset + 1;
-    if (!m->key || !pst_sv_eq(key, r->key))
+    if (!m->key)
         return PST_OK;
+    if (!pst_sv_eq(key, r->key)) {
+        if (r->from->other)
+            r->from->other(r->from->self, key, m->payload != NULL,
+                           rd_kafka_message_timestamp(m, NULL));
+        return PST_OK;
+    }
     r->out->len = r->mark;
     r->found = m->payload != NULL;
     pst_rc rc = r->found ? pst_buf_add(r->out, m->payload, m->len) : PST_OK;
@@ -494,7 +501,7 @@ pst_rc pst_offsets_load(const pst_offsets_at *at, pst_sv key, pst_buf *out, bool
                         pst_err *err)
 {
     log_ends ends = {0, 0};
-    reading r = {.key = key, .out = out, .mark = out->len};
+    reading r = {.from = at, .key = key, .out = out, .mark = out->len};
     pst_rc rc = find_ends(at, &ends, err);
     r.at = ends.low;
     r.end = ends.high;

@@ -324,6 +324,18 @@ static const pst_setting worker_rows[] = {
      .doc =
          "The compacted topic where sources keep their offsets; made if it is missing. "
          "Empty = none are kept: each start of a source begins anew."},
+    {.name = "offset.storage.retention.ms",
+     .type = PST_CONF_MS,
+     .offset = AT(offset_storage_retention_ms),
+     .def = "0",
+     .min = 0,
+     .max = INT64_MAX,
+     .importance = PST_CONF_LOW,
+     .doc =
+         "For a job whose every run has a source partition (randomuser.seed) of its own: "
+         "a run removes the stored offsets of this connector's other source partitions "
+         "that are older, so that the topic does not grow for ever. To be longer than "
+         "the time in which a run may be tried again; 0 = they are kept for ever."},
 };
 
 static const pst_conf_section worker_section = {

@@ -25,12 +25,29 @@ pst_rc pst_source_steps_again(pst_source_steps *steps, const pst_err *why,
 /* What had failed works. */
 void pst_source_steps_works(pst_source_steps *steps);
 
+/* ---- source_stale.c: stored offsets of other runs that are past their time ---- */
+
+enum { PST_SOURCE_STALE_MAX = 256 /* what is more is left to the next run */ };
+
+typedef struct pst_source_stale {
+    pst_sv family;     /* how keys of the same connector begin; borrowed */
+    int64_t before_ms; /* what is older is past its time */
+    pst_sv keys[PST_SOURCE_STALE_MAX];
+    size_t n;
+} pst_source_stale;
+
+/* Sees a record of the offsets' topic; `self` is a pst_source_stale. */
+void pst_source_stale_see(void *self, pst_sv key, bool has_value, int64_t timestamp_ms);
+void pst_source_stale_clear(pst_source_stale *stale);
+
 /* ---- source_task.c ---- */
 
 /* One poll's records under transactions. */
 typedef struct pst_source_txn {
-    char *id;    /* the transactional id; NULL = the source stores no offsets */
-    pst_buf key; /* of its offset's record */
+    char *id;      /* the transactional id; NULL = the source stores no offsets */
+    pst_buf key;   /* of its offset's record */
+    size_t family; /* bytes of the key that all of this connector share */
+    pst_source_stale stale;
     pst_buf offset;
     bool *refused; /* per record: not to be sent again (errors.tolerance=all) */
     size_t room;

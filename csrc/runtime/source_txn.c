@@ -2,9 +2,10 @@
  * source_txn.c - a poll's records and the source's next offset in one transaction, so
  * that each record is there exactly once for read_committed readers (KIP-618's promise).
  *
- * Opening: the transactional id follows from the connector's name, so that initialising
- * it fences an older process of this name, and decides what that left open. Only then is
- * the stored offset read: nothing older can change it any more.
+ * Opening: the transactional id follows from the offset's key (the connector's name and
+ * the source partition), so that initialising it fences an older process that goes by the
+ * same offset, and decides what that left open. Only then is the stored offset read:
+ * nothing older can change it any more. Who has another key is left alone.
  *
  * A transaction that fails is aborted, and its very records, which are valid until the
  * next poll(), are sent again: the last committed offset is where they begin. A commit
@@ -42,7 +43,8 @@ static pst_rc add_name(pst_buf *out, const char *name)
     return rc == PST_OK ? pst_buf_addc(out, '"') : rc;
 }
 
-/* ["name",{source partition}]; left empty when the source has none. */
+/* ["name",{source partition}]; left empty when the source has none. Up to the comma it is
+   what all offsets of this connector begin with. */
 static pst_rc make_key(source_task *task, pst_err *err)
 {
     pst_buf *key = &task->txn.key;
@@ -51,10 +53,10 @@ static pst_rc make_key(source_task *task, pst_err *err)
         rc = add_name(key, task->env->connector);
     if (rc == PST_OK)
         rc = pst_buf_addc(key, ',');
-    size_t before = key->len;
+    task->txn.family = key->len;
     if (rc == PST_OK)
         rc = task->connector->source->partition(task->conf, key, err);
-    if (rc == PST_OK && key->len == before)
+    if (rc == PST_OK && key->len == task->txn.family)
         pst_buf_clear(key);
     else if (rc == PST_OK)
         rc = pst_buf_addc(key, ']');
@@ -72,12 +74,14 @@ pst_rc pst_source_txn_plan(source_task *task, pst_err *err)
     pst_rc rc = make_key(task, err);
     if (rc != PST_OK || task->txn.key.len == 0)
         return rc;
-    task->txn.id = pst_asprintf("penstock-source-%s-%d", env->connector, env->index);
+    task->txn.id = pst_asprintf("penstock-source-%s-%d-%08x", env->connector, env->index,
+                                pst_crc32c(0, task->txn.key.data, task->txn.key.len));
     return task->txn.id ? PST_OK : pst_fail_nomem(err, "a source task");
 }
 
 void pst_source_txn_done(source_task *task)
 {
+    pst_source_stale_clear(&task->txn.stale);
     pst_buf_done(&task->txn.key);
     pst_buf_done(&task->txn.offset);
     pst_free(task->txn.refused);
@@ -167,6 +171,12 @@ static pst_rc load_offset(source_task *task, bool *found, pst_err *err)
         .topic = env->offsets_topic,
         .timeout_ms = (int)limit,
     };
+    if (env->offsets_retention_ms > 0) {
+        task->txn.stale.family = (pst_sv){task->txn.key.data, task->txn.family};
+        task->txn.stale.before_ms = pst_wall_ms(env->clock) - env->offsets_retention_ms;
+        at.other = pst_source_stale_see;
+        at.self = &task->txn.stale;
+    }
     pst_sv key = {task->txn.key.data, task->txn.key.len};
     return pst_offsets_load(&at, key, &task->txn.offset, found, err);
 }
@@ -221,13 +231,13 @@ static pst_rc send_batch(source_task *task, const pst_source_record *records, si
 }
 
 /* As one more record; there is room in the queue, or soon will be. */
-static pst_rc send_offset(source_task *task, pst_err *why)
+static pst_rc send_stored(source_task *task, pst_sv key, pst_sv value, pst_err *why)
 {
     pst_outgoing outgoing = {
         .topic = task->env->offsets_topic,
         .partition = PST_OFFSETS_PARTITION,
-        .key = {task->txn.key.data, task->txn.key.len},
-        .value = {task->txn.offset.data, task->txn.offset.len},
+        .key = key,
+        .value = value,
     };
     for (;;) {
         pst_err_clear(why);
@@ -238,6 +248,23 @@ static pst_rc send_offset(source_task *task, pst_err *why)
             return rc;
         (void)pst_producer_poll(task->producer, PST_SOURCE_SLICE_MS);
     }
+}
+
+static pst_rc send_offset(source_task *task, pst_err *why)
+{
+    const pst_source_txn *txn = &task->txn;
+    return send_stored(task, (pst_sv){txn->key.data, txn->key.len},
+                       (pst_sv){txn->offset.data, txn->offset.len}, why);
+}
+
+/* In the first transaction: no value is what removes a key of a compacted topic. */
+static pst_rc send_removals(source_task *task, pst_err *why)
+{
+    const pst_source_stale *stale = &task->txn.stale;
+    pst_rc rc = PST_OK;
+    for (size_t i = 0; rc == PST_OK && i < stale->n; i++)
+        rc = send_stored(task, stale->keys[i], (pst_sv){NULL, 0}, why);
+    return rc;
 }
 
 static pst_rc fail_stopped(const char *what, pst_err *why)
@@ -290,6 +317,8 @@ static pst_rc try_once(source_task *task, const pst_source_record *records, size
         rc = send_batch(task, records, n, why);
     if (rc == PST_OK)
         rc = send_offset(task, why);
+    if (rc == PST_OK)
+        rc = send_removals(task, why);
     if (rc == PST_OK)
         rc = pst_source_await_all(task, why);
     if (task->first.code != PST_OK && why->code == PST_OK)
@@ -383,6 +412,11 @@ pst_rc pst_source_txn_produce(source_task *task, const pst_source_record *record
             return rc;
     }
     result->delivered += task->txn.delivered;
+    if (task->txn.stale.n)
+        pst_logf(task->env->log, PST_LOG_INFO, task->env->id, "source",
+                 "removed %zu stored offsets older than offset.storage.retention.ms=%lld",
+                 task->txn.stale.n, (long long)task->env->offsets_retention_ms);
+    pst_source_stale_clear(&task->txn.stale);
     pst_source_steps_works(task->steps);
     return pst_source_steps_commit(task->steps, err);
 }

@@ -154,6 +154,7 @@ static pst_rc init_task(pst_worker *worker, const connector_entry *entry, int in
         .connector_props = entry->props,
         .budget = &worker->budget,
         .offsets_topic = worker->conf.offset_storage_topic,
+        .offsets_retention_ms = worker->conf.offset_storage_retention_ms,
     };
     task->status = (pst_task_status){.connector = conf->name,
                                      .class_name = entry->plugin->class_name,

@@ -14,6 +14,7 @@ typedef struct pst_worker_conf {
     int log_level, log_format;
     char *listeners;
     char *offset_storage_topic;
+    int64_t offset_storage_retention_ms;
 } pst_worker_conf;
 
 extern const pst_conf_spec pst_worker_spec;

@@ -37,6 +37,7 @@ typedef struct script {
     int records, per_poll;
     int64_t wait_ms;
     bool no_partition, big; /* record 1 is too large for the broker */
+    int partition;
     int resume_fails;
     atomic_int committed;
     int stops, resumes;
@@ -117,7 +118,8 @@ static pst_rc script_partition(const void *conf, pst_buf *out, pst_err *err)
     (void)err;
     return ((const script_conf *)conf)->script->no_partition
                ? PST_OK
-               : pst_buf_adds(out, "{\"of\":1}");
+               : pst_buf_addf(out, "{\"of\":%d}",
+                              ((const script_conf *)conf)->script->partition);
 }
 
 static pst_rc script_resume(pst_source *source, const char *stored, pst_err *err)
@@ -192,7 +194,7 @@ static int set_up(void **state)
     f->worker = (pst_props){.items = f->items, .n = 1};
     f->cancel = pst_cancel_new();
     f->log = pst_log_new(keep_line, f);
-    f->script = (script){.records = 25, .per_poll = 10};
+    f->script = (script){.records = 25, .per_poll = 10, .partition = 1};
     f->conf = (script_conf){.script = &f->script};
     f->conf.common.errors_retry_delay_max_ms = 1000;
     f->conf.common.errors_retry_timeout_ms = 20000;
@@ -285,6 +287,53 @@ static void test_the_stored_record(void **state)
                      PST_OK);
     assert_false(found);
     pst_buf_done(&out);
+}
+
+static bool is_stored(fixture *f, const char *key)
+{
+    pst_offsets_at at = {.kafka = {.worker = &f->worker, .client_id = "t"},
+                         .topic = "offsets",
+                         .timeout_ms = 20000};
+    pst_err err = PST_ERR_INIT;
+    pst_buf out;
+    bool found = false;
+    pst_buf_init(&out, 100);
+    if (pst_offsets_load(&at, pst_sv_of(key), &out, &found, &err) != PST_OK)
+        fail_msg("%s", err.text);
+    pst_buf_done(&out);
+    return found;
+}
+
+/* As runs of a job do: each with a source partition of its own. */
+static void test_old_offsets_of_other_runs(void **state)
+{
+    fixture *f = *state;
+    assert_ok(f, 25);
+    f->env.connector = "a";
+    assert_ok(f, 25);
+    f->env.offsets_retention_ms = 3600000;
+    f->script.partition = 2;
+    assert_ok(f, 25);
+    assert_true(is_stored(f, "[\"a\",{\"of\":1}]")); /* not old enough */
+    (void)pst_cancel_wait(NULL, 5);
+    f->env.offsets_retention_ms = 1;
+    f->script.partition = 3;
+    f->script.records = 0;
+    assert_ok(f, 0);
+    assert_true(is_stored(f, "[\"a\",{\"of\":1}]")); /* there was no transaction */
+    f->script.records = 25;
+    fail_next(f, END_TXN, RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE);
+    assert_ok(f, 25);
+    assert_false(is_stored(f, "[\"a\",{\"of\":1}]"));
+    assert_false(is_stored(f, "[\"a\",{\"of\":2}]"));
+    assert_true(is_stored(f, "[\"a\",{\"of\":3}]"));
+    assert_true(is_stored(f, "[\"a\\\"b\",{\"of\":1}]")); /* another connector's */
+    assert_non_null(strstr(f->lines, "removed 2 stored offsets older than"));
+    f->lines[0] = '\0';
+    f->script.partition = 2;
+    f->env.offsets_retention_ms = 3600000;
+    assert_ok(f, 25); /* it begins anew, and finds nothing more to remove */
+    assert_null(strstr(f->lines, "removed"));
 }
 
 static void test_names_and_topics_keep_apart(void **state)
@@ -402,11 +451,15 @@ static void test_fenced(void **state)
 static void test_no_permission_for_the_id(void **state)
 {
     fixture *f = *state;
+    static const char key[] = "[\"a\\\"b\",{\"of\":1}]";
+    char text[100];
+    snprintf(text, sizeof text,
+             "transactional id penstock-source-a\"b-0-%08x: WRITE and DESCRIBE must be "
+             "allowed",
+             (unsigned)pst_crc32c(0, key, sizeof key - 1));
     fail_next(f, INIT_PRODUCER_ID,
               RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-    assert_fails(
-        f, PST_E_AUTH,
-        "transactional id penstock-source-a\"b-0: WRITE and DESCRIBE must be allowed");
+    assert_fails(f, PST_E_AUTH, text);
 }
 
 static void test_no_permission_for_a_topic(void **state)
@@ -547,6 +600,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_offsets_are_stored_and_read),
         CASE(test_the_stored_record),
+        CASE(test_old_offsets_of_other_runs),
         CASE(test_names_and_topics_keep_apart),
         CASE(test_nothing_is_stored_without_a_partition_or_topic),
         CASE(test_resume_is_retried),
