@@ -41,11 +41,13 @@ SHIM := $(if $(findstring thread,$(SANITIZE)),$(BUILD)/obj/tests/tsan/c11threads
 all: setup-build ## build build/penstockd
 	@$(MAKE) -j2 --no-print-directory daemon
 
-.PHONY: setup-build setup-test
+.PHONY: setup-build setup-test setup-airflow
 setup-build:
 	@scripts/setup.sh build
 setup-test:
 	@scripts/setup.sh test
+setup-airflow:
+	@scripts/setup.sh airflow
 
 .PHONY: daemon lib
 daemon: $(BUILD)/penstockd
@@ -132,6 +134,16 @@ test-airflow: setup-test py ## the Airflow provider on Airflow 3
 	@$(PYTHON) -m tests.airflow 3 $(PYTEST)
 test-airflow2: setup-test py ## the Airflow provider on Airflow 2.11
 	@$(PYTHON) -m tests.airflow 2 $(PYTEST)
+
+# Every component of Airflow, PostgreSQL, a browser: from outside.
+.PHONY: test-airflow-up test-airflow2-up airflow-services
+test-airflow-up: setup-airflow daemon py ## the provider under a whole Airflow 3
+	@$(PYTHON) -m tests.airflow.bringup 3 $(PYTEST)
+test-airflow2-up: setup-airflow daemon py ## the provider under a whole Airflow 2.11
+	@$(PYTHON) -m tests.airflow.bringup 2 $(PYTEST)
+LINE ?= 3
+airflow-services: setup-airflow py ## Airflow (LINE=3 or 2), Kafka, MinIO, users, until Ctrl-C
+	@$(PYTHON) -m tests.services up --airflow $(LINE)
 
 .PHONY: demo
 demo: setup-build ## users → Kafka → CSV in one process, nothing else installed

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh build   for `make` and `make demo`: compiler, libraries, .venv
 #   scripts/setup.sh test    for `make test` and `make lint` too: test tools, services
+#   scripts/setup.sh airflow for a whole Airflow too: PostgreSQL, Chromium
 #
 # As root missing packages are installed; otherwise one line names them. What is there
 # is asked of the machine (programs on PATH, pkg-config), not of the package manager, so
@@ -80,6 +81,12 @@ check_test() {
     need_program go golang-go
 }
 
+check_airflow() {
+    need_file '/usr/lib/postgresql/*/bin/initdb' postgresql
+    need_program setpriv util-linux
+    need_program chromium chromium
+}
+
 install_missing() {
     [ ${#missing[@]} -eq 0 ] && return
     local command="apt-get install -y --no-install-recommends ${missing[*]}"
@@ -120,11 +127,15 @@ make_venv() {
 }
 
 case $mode in
-build | test) ;;
-*) fail "usage: scripts/setup.sh build|test" ;;
+build | test | airflow) ;;
+*) fail "usage: scripts/setup.sh build|test|airflow" ;;
 esac
 check_build
 [ "$mode" = build ] || check_test
+if [ "$mode" = airflow ]; then
+    check_airflow
+    mode=test # the rest is the same
+fi
 check_python
 install_missing
 [ -n "$python" ] || python=$(find_python)

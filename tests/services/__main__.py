@@ -1,5 +1,7 @@
 """The services for people: `python3 -m tests.services up [--kafka] [--minio] [--api]`.
 
+`up --airflow 3` (or 2) starts all three and an Airflow with the example DAGs.
+
 `up` starts what is named (everything when nothing is), prints where it is and how to
 point Penstock at it, and stops it all on Ctrl-C or SIGTERM. `install` only fetches.
 Credentials go to a file of mode 0600; only its path is printed.
@@ -8,13 +10,21 @@ Credentials go to a file of mode 0600; only its path is printed.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.services import Kafka, Minio, RandomUserApi, ServiceError, install
+from tests.services import (
+    Kafka,
+    Minio,
+    RandomUserApi,
+    ServiceError,
+    airflow_env,
+    install,
+)
 
 EXAMPLES = """examples:
   python3 -m tests.services up                  Kafka, MinIO and the randomuser API
@@ -36,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--kafka", action="store_true", help="a one-node Kafka broker")
     up.add_argument("--minio", action="store_true", help="a MinIO server")
     up.add_argument("--api", action="store_true", help="the stand-in of randomuser.me")
+    up.add_argument("--airflow", choices=("2", "3"), help="a whole Airflow, and the rest")
     up.add_argument("--port", type=int, help="Kafka's port (default: a free one)")
     return parser
 
@@ -50,15 +61,16 @@ def _write_credentials(minio: Minio) -> Path:
     return path
 
 
-def _start_kafka(stack: ExitStack, port: int | None) -> None:
+def _start_kafka(stack: ExitStack, port: int | None) -> Kafka:
     kafka = Kafka(port=port)
     stack.callback(kafka.close)
     kafka.start()
     print(f"Kafka            {kafka.bootstrap}  (log: {kafka.directory}/kafka.log)")
     print(f"                 worker.properties:     bootstrap.servers={kafka.bootstrap}")
+    return kafka
 
 
-def _start_minio(stack: ExitStack) -> None:
+def _start_minio(stack: ExitStack) -> Minio:
     minio = Minio()
     stack.callback(minio.close)
     minio.start()
@@ -67,27 +79,58 @@ def _start_minio(stack: ExitStack) -> None:
     print(f"MinIO console    {minio.console}")
     print(f"                 connector.properties:  store.url={minio.endpoint}")
     print(f"                 credentials:           . {credentials}")
+    return minio
 
 
-def _start_api(stack: ExitStack) -> None:
+def _start_api(stack: ExitStack) -> RandomUserApi:
     api = RandomUserApi()
     stack.callback(api.close)
     api.start()
     print(f"randomuser API   {api.url}?results=10&seed=demo")
     print(f"                 connector.properties:  randomuser.url={api.url}")
+    return api
+
+
+def _start_airflow(
+    stack: ExitStack, line: str, kafka: Kafka, minio: Minio, api: RandomUserApi
+) -> None:
+    from tests.services.airflow import USER, Airflow
+
+    examples = airflow_env.ROOT / "airflow_provider" / "example_dags"
+    extra = {"endpoint_url": minio.endpoint, "region_name": minio.region}
+    aws = {"login": minio.access_key, "password": minio.secret_key, "extra": extra}
+    env = {
+        "AIRFLOW_CONN_KAFKA_DEFAULT": json.dumps(
+            {"conn_type": "kafka", "extra": {"bootstrap.servers": kafka.bootstrap}}
+        ),
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps({"conn_type": "aws", **aws}),
+        "PENSTOCK_EXAMPLE_URL": api.url,
+        "PENSTOCK_EXAMPLE_SERVERS": kafka.bootstrap,
+    }
+    airflow = Airflow(line, dags=sorted(examples.glob("example_*.py")), env=env)
+    stack.callback(airflow.close)
+    airflow.start()
+    secret = airflow.home / "password"
+    secret.touch(mode=0o600)
+    secret.write_text(f"{airflow.password}\n")
+    print(f"Airflow {airflow.version}   {airflow.url}  (logs: {airflow.home}/*.log)")
+    print(f"                 log in as {USER}, the password is in {secret}")
 
 
 def _up(options: argparse.Namespace) -> int:
-    everything = not (options.kafka or options.minio or options.api)
+    named = options.kafka or options.minio or options.api
+    everything = bool(options.airflow) or not named
     stop = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, stop)
     with ExitStack() as stack:
         if everything or options.kafka:
-            _start_kafka(stack, options.port)
+            kafka = _start_kafka(stack, options.port)
         if everything or options.minio:
-            _start_minio(stack)
+            minio = _start_minio(stack)
         if everything or options.api:
-            _start_api(stack)
+            api = _start_api(stack)
+        if options.airflow:
+            _start_airflow(stack, options.airflow, kafka, minio, api)
         print("Ctrl-C stops everything.", flush=True)
         signal.sigwait(stop)
         print("\nstopping …", flush=True)

@@ -4,7 +4,7 @@
 
 An environment is known by its lock file's text and its Python. Penstock is not in it:
 `site()` is a folder for PYTHONPATH: the package as .venv has it, with its metadata, and
-the provider's sources.
+the provider's sources; `installed()` is one that has both as they are installed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.services import cache
@@ -61,15 +62,21 @@ def python(line: str) -> Path:
     return cache.ensure(f"airflow-{version}-{digest}", make) / "bin" / "python"
 
 
+def _in_venv() -> list[Path]:
+    """The package and its metadata in .venv. Raises ServiceError when it is not there."""
+    libraries = Path(sysconfig.get_path("purelib"))
+    wanted = [libraries / "penstock", *libraries.glob("penstock-*.dist-info")]
+    if len(wanted) != 2 or not wanted[0].exists():
+        raise ServiceError("penstock is not in .venv: make py")
+    return wanted
+
+
 def site(folder: Path) -> Path:
     """`folder`, filled with links: the package as .venv has it, the provider's sources.
 
     Raises ServiceError when the package is not installed there.
     """
-    installed = Path(sysconfig.get_path("purelib"))
-    wanted = [installed / "penstock", *installed.glob("penstock-*.dist-info")]
-    if len(wanted) != 2 or not wanted[0].exists():
-        raise ServiceError("penstock is not in .venv: make py")
+    wanted = _in_venv()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for source in wanted:
@@ -78,7 +85,22 @@ def site(folder: Path) -> Path:
     return folder
 
 
-def environment(line: str, folder: Path) -> dict[str, str]:
+def installed(folder: Path) -> Path:
+    """`folder`, filled with copies of what is installed in .venv, the provider too.
+
+    What runs for minutes must not change when something is built meanwhile. Raises
+    ServiceError when the package is not installed there.
+    """
+    wanted = _in_venv()
+    shutil.rmtree(folder, ignore_errors=True)
+    for source in [*wanted, wanted[0].parent / "penstock_airflow"]:
+        shutil.copytree(source, folder / source.name)
+    return folder
+
+
+def environment(
+    line: str, folder: Path, fill: Callable[[Path], Path] = site
+) -> dict[str, str]:
     """Variables for a process of this line: PATH and PYTHONPATH, nothing of Airflow's."""
     clean = {
         name: value
@@ -87,7 +109,7 @@ def environment(line: str, folder: Path) -> dict[str, str]:
     }
     own = Path(sys.executable).parent  # the command `penstock`
     path = f"{python(line).parent}{os.pathsep}{clean.get('PATH', '')}{os.pathsep}{own}"
-    return {**clean, "PATH": path, "PYTHONPATH": str(site(folder))}
+    return {**clean, "PATH": path, "PYTHONPATH": str(fill(folder))}
 
 
 def main() -> int:

@@ -25,9 +25,13 @@ class ServiceError(RuntimeError):
 
 
 def die_with_parent(parent: int) -> Callable[[], None]:
-    """A preexec function: the kernel kills the child when `parent` (a pid) goes."""
+    """A preexec function: the kernel kills the child when `parent` (a pid) goes.
+
+    The child blocks no signals, whatever its parent waits for.
+    """
 
     def set_deathsig() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(127)
