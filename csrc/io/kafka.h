@@ -121,9 +121,10 @@ pst_rc pst_consumer_seek(pst_consumer *consumer, const char *topic, int32_t part
 pst_rc pst_consumer_committed(pst_consumer *consumer, pst_tp *tps, size_t n,
                               char (*metadata)[PST_KAFKA_METADATA_MAX], int timeout_ms,
                               pst_err *err) PST_MUST;
-/* Synchronous commit of offsets with metadata. */
+/* Commits offsets with metadata; waits up to `timeout_ms`, after which the outcome is
+   unknown, and at most 200 ms once the consumer is cancelled. */
 pst_rc pst_consumer_commit(pst_consumer *consumer, const pst_tp *tps, size_t n,
-                           pst_err *err) PST_MUST;
+                           int timeout_ms, pst_err *err) PST_MUST;
 /* Asynchronous: events.committed tells the outcome. */
 pst_rc pst_consumer_commit_async(pst_consumer *consumer, const pst_tp *tps, size_t n,
                                  pst_err *err) PST_MUST;

@@ -28,6 +28,7 @@ enum {
     WAKE_INTERVAL_MS = 4,
     LOW_QUEUE = 8 * BATCH_MAX,
     TIMER_SLACK_NS = 2000000,
+    STEP_MS = 200, /* waits give way to a cancel */
 };
 
 struct pst_consumer {
@@ -36,6 +37,7 @@ struct pst_consumer {
     rd_kafka_queue_t *records;
     rd_kafka_queue_t *others; /* all that is no record */
     atomic_bool awake;        /* pst_consumer_poll() is not to wait */
+    pst_cancel *cancel;
     pst_consumer_events events;
     int session_timeout_ms;
     bool closed;
@@ -170,13 +172,24 @@ static void forward(pst_consumer *consumer, const rd_kafka_topic_partition_t *tp
     rd_kafka_queue_destroy(queue);
 }
 
+/* In one piece: librdkafka's metadata have no end, and get one behind the rows. */
 static pst_tp *tps_of(const rd_kafka_topic_partition_list_t *list)
 {
-    pst_tp *tps = pst_calloc((size_t)list->cnt, sizeof *tps);
-    for (int i = 0; tps && i < list->cnt; i++)
-        tps[i] = (pst_tp){.topic = list->elems[i].topic,
-                          .partition = list->elems[i].partition,
-                          .offset = list->elems[i].offset};
+    size_t n = (size_t)list->cnt, texts = 0;
+    for (size_t i = 0; i < n; i++)
+        texts += list->elems[i].metadata ? list->elems[i].metadata_size + 1 : 0;
+    pst_tp *tps = pst_calloc(1, n * sizeof *tps + texts);
+    char *text = tps ? (char *)(tps + n) : NULL;
+    for (size_t i = 0; tps && i < n; i++) {
+        const rd_kafka_topic_partition_t *tp = &list->elems[i];
+        tps[i] = (pst_tp){
+            .topic = tp->topic, .partition = tp->partition, .offset = tp->offset};
+        if (!tp->metadata)
+            continue;
+        memcpy(text, tp->metadata, tp->metadata_size);
+        tps[i].metadata = text;
+        text += tp->metadata_size + 1;
+    }
     return tps;
 }
 
@@ -370,6 +383,7 @@ pst_rc pst_consumer_new(pst_consumer **out, const pst_consumer_config *config,
     rd_kafka_conf_t *conf = NULL;
     pst_kafka_link_init(&consumer->link, &config->kafka);
     consumer->events = config->events;
+    consumer->cancel = config->kafka.cancel;
     pst_rc rc = pst_kafka_conf_build(&conf, PST_KAFKA_CONSUMER, &config->kafka, err);
     if (rc == PST_OK) {
         rc = set_presets(conf, config, err);
@@ -677,27 +691,53 @@ pst_rc pst_consumer_committed(pst_consumer *consumer, pst_tp *tps, size_t n,
     return rc;
 }
 
-static pst_rc commit(pst_consumer *consumer, const pst_tp *tps, size_t n, int async,
-                     pst_err *err)
+typedef struct commit_answer {
+    bool there;
+    rd_kafka_resp_err_t code;
+} commit_answer;
+
+static void on_commit_answer(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                             rd_kafka_topic_partition_list_t *list, void *opaque)
 {
-    rd_kafka_topic_partition_list_t *list = list_of(tps, n);
-    rd_kafka_resp_err_t code = rd_kafka_commit(consumer->rk, list, async);
-    for (size_t i = 0; !async && !code && i < n; i++)
+    (void)rk;
+    commit_answer *answer = opaque;
+    for (int i = 0; list && !code && i < list->cnt; i++)
         code = list->elems[i].err;
-    rd_kafka_topic_partition_list_destroy(list);
-    return code ? pst_kafka_fail(err, code, "commit offsets", NULL) : PST_OK;
+    *answer = (commit_answer){.there = true, .code = code};
 }
 
+/* By a queue of its own: rd_kafka_commit() waits without a bound, and reports to the
+   callback of the asynchronous ones, too. An answer that comes too late finds the queue
+   closed. */
 pst_rc pst_consumer_commit(pst_consumer *consumer, const pst_tp *tps, size_t n,
-                           pst_err *err)
+                           int timeout_ms, pst_err *err)
 {
-    return commit(consumer, tps, n, 0, err);
+    commit_answer answer = {.there = false};
+    int64_t until = pst_mono_ms(pst_clock_system()) + timeout_ms, left = timeout_ms;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->rk);
+    rd_kafka_topic_partition_list_t *list = list_of(tps, n);
+    rd_kafka_resp_err_t code =
+        rd_kafka_commit_queue(consumer->rk, list, queue, on_commit_answer, &answer);
+    while (!code && !answer.there && left > 0) {
+        rd_kafka_queue_poll_callback(queue, left < STEP_MS ? (int)left : STEP_MS);
+        left = until - pst_mono_ms(pst_clock_system());
+        if (pst_cancelled(consumer->cancel))
+            break;
+    }
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (!code)
+        code = answer.there ? answer.code : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    return code ? pst_kafka_fail(err, code, "commit offsets", NULL) : PST_OK;
 }
 
 pst_rc pst_consumer_commit_async(pst_consumer *consumer, const pst_tp *tps, size_t n,
                                  pst_err *err)
 {
-    return commit(consumer, tps, n, 1, err);
+    rd_kafka_topic_partition_list_t *list = list_of(tps, n);
+    rd_kafka_resp_err_t code = rd_kafka_commit(consumer->rk, list, 1);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? pst_kafka_fail(err, code, "commit offsets", NULL) : PST_OK;
 }
 
 rd_kafka_t *pst_consumer_handle(pst_consumer *consumer)

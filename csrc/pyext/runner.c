@@ -102,8 +102,24 @@ static int give_way(pypst_logring *ring, const pypst_common *common)
     return PyErr_CheckSignals();
 }
 
+/* The call under way is told to end. A job that does not keeps the memory it uses. */
+static void cut(pypst_runner *runner, const pypst_call *call)
+{
+    if (call->interrupt)
+        call->interrupt(call->arg);
+    runner->stuck = !wait_without_gil(runner, PYPST_GRACE_MS);
+    if (runner->stuck)
+        Py_XINCREF(call->object);
+}
+
 int pypst_runner_call(pypst_runner *runner, const pypst_call *call)
 {
+    if (runner->stuck) {
+        (void)pypst_raise_text(
+            call->common, "busy",
+            "an interrupted call has not ended yet: make a new object");
+        return -1;
+    }
     runner->job = call->job;
     runner->arg = call->arg;
     runner->running = true;
@@ -114,11 +130,8 @@ int pypst_runner_call(pypst_runner *runner, const pypst_call *call)
         ended = wait_without_gil(runner, PYPST_SLICE_MS);
         rc = give_way(call->ring, call->common);
     }
-    if (!ended) {
-        if (call->interrupt)
-            call->interrupt(call->arg);
-        runner->stuck = !wait_without_gil(runner, PYPST_GRACE_MS);
-    }
+    if (!ended)
+        cut(runner, call);
     return rc;
 }
 

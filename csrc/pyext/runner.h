@@ -26,10 +26,12 @@ typedef struct pypst_call {
     void *arg;
     pypst_logring *ring;
     const pypst_common *common;
+    PyObject *object; /* what `arg` is a part of; NULL when it is on its own */
 } pypst_call;
 
 /* 0 when the job has ended. -1 with an exception when a signal handler raised; the job
-   has ended then too, unless pypst_runner_stuck(). */
+   has ended then too, unless pypst_runner_stuck(): then call->object is never freed, and
+   every later call fails at once. */
 int pypst_runner_call(pypst_runner *runner, const pypst_call *call);
 /* The job did not end within PYPST_GRACE_MS of its interrupt: nothing that it uses may be
    freed. */

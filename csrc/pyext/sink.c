@@ -147,9 +147,12 @@ static void interrupt(void *arg)
 /* Runs a job; 0, or -1 with its error, or a signal's, as the exception. */
 static int call(sink *self, void (*job)(void *), void (*when_interrupted)(void *))
 {
-    pypst_call how = {job, when_interrupted, self, self->ring, self->owner.common};
-    self->rc = PST_OK;
-    pst_err_clear(&self->err);
+    pypst_call how = {job,        when_interrupted,   self,
+                      self->ring, self->owner.common, (PyObject *)self};
+    if (!pypst_runner_stuck(self->runner)) {
+        self->rc = PST_OK;
+        pst_err_clear(&self->err);
+    }
     if (pypst_runner_call(self->runner, &how) < 0)
         return -1;
     if (self->rc == PST_OK)

@@ -100,7 +100,8 @@ static void interrupt(void *arg)
 
 static int call(source *self, void (*job)(void *))
 {
-    pypst_call how = {job, interrupt, self, self->ring, self->owner.common};
+    pypst_call how = {job,        interrupt,          self,
+                      self->ring, self->owner.common, (PyObject *)self};
     return pypst_runner_call(self->runner, &how);
 }
 
@@ -134,7 +135,8 @@ static PyObject *source_close(PyObject *obj, PyObject *unused)
     }
     if (!pypst_owner_enter(&self->owner, CLASS_NAME))
         return NULL;
-    int rc = self->steps ? call(self, stop_steps) : 0;
+    bool stuck = pypst_runner_stuck(self->runner);
+    int rc = self->steps && !stuck ? call(self, stop_steps) : 0;
     if (rc == 0)
         rc = pypst_logring_drain(self->ring, self->owner.common);
     self->owner.closed = true;
@@ -208,6 +210,8 @@ static int renew_cancel(source *self)
 /* Fills records. -1 with an exception. */
 static int fetch(source *self)
 {
+    if (pypst_runner_stuck(self->runner))
+        return call(self, step); /* says so */
     if (start_runner(self) < 0 || renew_cancel(self) < 0)
         return -1;
     self->at = self->n = 0;
@@ -253,7 +257,8 @@ static PyObject *source_next(PyObject *obj)
     PyObject *record = NULL;
     if (!pypst_owner_enter(&self->owner, CLASS_NAME))
         return NULL;
-    if ((self->at < self->n || fetch(self) == 0) && self->at < self->n)
+    bool some = self->at < self->n && !pypst_runner_stuck(self->runner);
+    if ((some || fetch(self) == 0) && self->at < self->n)
         record = make_record(self, &self->records[self->at++]);
     pypst_owner_leave(&self->owner);
     return record; /* NULL without an exception: the end */

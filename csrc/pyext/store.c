@@ -4,7 +4,8 @@
  *
  * Every call runs in the object's runner, so that a signal is honoured while a store does
  * not answer. Errors that may pass are tried a few times: a tool has nobody behind it who
- * does.
+ * does. A create whose answer was lost may have been done: when its repeat finds an
+ * object with these very bytes, it was.
  */
 #include "pyext/runner.h"
 #include "pyext/worker_module.h"
@@ -90,7 +91,34 @@ static pst_rc create(store *self, pst_err *err)
     return self->store->driver->put(self->store, &put, err);
 }
 
-static pst_rc once(store *self, pst_err *err)
+static pst_rc fail_exists(const store *self, pst_err *err)
+{
+    pst_err_clear(err);
+    return pst_fail(err, PST_E_EXISTS, "%s exists", self->key);
+}
+
+/* Are the bytes there ours? Who else wrote the same has done the same. */
+static pst_rc compare(store *self, pst_err *err)
+{
+    pst_sv ours = {self->data.buf, (size_t)self->data.len};
+    pst_buf_clear(&self->body);
+    pst_rc rc = self->store->driver->get(self->store, self->key, &self->body, err);
+    if (rc == PST_E_LIMIT) /* longer than any of ours */
+        return fail_exists(self, err);
+    pst_sv theirs = {self->body.data, self->body.len};
+    return rc != PST_OK || pst_sv_eq(theirs, ours) ? rc : fail_exists(self, err);
+}
+
+static pst_rc create_again(store *self, pst_err *err)
+{
+    pst_rc rc = create(self, err);
+    if (rc != PST_E_EXISTS)
+        return rc;
+    pst_err_clear(err);
+    return compare(self, err);
+}
+
+static pst_rc once(store *self, bool again, pst_err *err)
 {
     pst_store *s = self->store;
     switch (self->what) {
@@ -102,7 +130,7 @@ static pst_rc once(store *self, pst_err *err)
         pst_buf_clear(&self->body);
         return s->driver->get(s, self->key, &self->body, err);
     case CREATE:
-        return create(self, err);
+        return again ? create_again(self, err) : create(self, err);
     case PROBE:
     default:
         return pst_store_probe(s, conf_of(self)->objects.topics_dir, &self->abilities,
@@ -119,7 +147,7 @@ static void job(void *arg)
                                             pst_clock_system(), self->cancel,
                                             pypst_logring_log(self->ring), &self->err);
     for (int i = 0; self->rc == PST_OK && i < TRIES; i++) {
-        self->rc = once(self, &self->err);
+        self->rc = once(self, i > 0, &self->err);
         if (self->rc == PST_OK || !self->err.retriable || i + 1 == TRIES ||
             pst_cancel_wait(self->cancel, PAUSE_MS << i))
             return;
@@ -152,13 +180,14 @@ static bool set_keys(store *self, const char *key, const char *other)
 static int run(store *self, request what, const char *key, const char *other,
                pst_rc allowed)
 {
-    if (!pypst_runner_stuck(self->runner) && !set_keys(self, key, other))
-        return -1;
-    self->what = what;
-    pypst_call call = {job, interrupt, self, self->ring, self->owner.common};
+    if (!pypst_runner_stuck(self->runner)) {
+        if (!set_keys(self, key, other))
+            return -1;
+        self->what = what;
+    }
+    pypst_call call = {job,        interrupt,          self,
+                       self->ring, self->owner.common, (PyObject *)self};
     int rc = pypst_runner_call(self->runner, &call);
-    if (pypst_runner_stuck(self->runner))
-        Py_INCREF(self); /* its thread still uses it: it is never freed */
     if (rc < 0 || self->rc == PST_OK || self->rc == allowed)
         return rc;
     (void)(self->err.retriable ? pypst_raise_unreachable
@@ -244,15 +273,17 @@ static PyObject *store_create(store *self, PyObject *args)
     const char *key;
     PyObject *result = NULL;
     Py_buffer data;
+    bool used = !pypst_runner_stuck(self->runner);
     if (!PyArg_ParseTuple(args, "sy*:create", &key, &data))
         return NULL;
     if (pypst_owner_enter(&self->owner, "Store")) {
-        self->data = data;
+        if (used)
+            self->data = data;
         if (run(self, CREATE, key, NULL, PST_E_EXISTS) == 0)
             result = PyBool_FromLong(self->rc == PST_OK);
         pypst_owner_leave(&self->owner);
     }
-    if (!pypst_runner_stuck(self->runner))
+    if (!used || !pypst_runner_stuck(self->runner))
         PyBuffer_Release(&data);
     return result;
 }

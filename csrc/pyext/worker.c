@@ -5,8 +5,8 @@
  * The tasks run in threads of their own; a wait is the only call that takes time, and it
  * is in slices. stop(), abort() and status() may come while a wait is under way, from
  * another thread or from a signal handler. A worker that does not end in time after an
- * abort (librdkafka can't be hurried everywhere) is left to end by itself; its memory is
- * not freed.
+ * abort (librdkafka can't be hurried everywhere) is left to end by itself; nothing that
+ * it uses lies in the object, and that memory is not freed.
  */
 #include "pyext/runner.h"
 #include "pyext/worker_module.h"
@@ -17,15 +17,15 @@
 #include <string.h>
 
 static const char CLASS_NAME[] = "Worker";
-enum { STOP_EXTRA_MS = 5000, DROP_GRACE_MS = 2000 };
+enum { STOP_EXTRA_MS = 5000, DROP_GRACE_MS = 2000, NEVER = -1 };
 
 typedef struct worker {
     PyObject_HEAD pypst_owner owner;
     pypst_logring *ring;
-    pst_props settings;
-    pst_props *connectors;
+    pst_props *settings; /* the worker's, then each connector's */
     size_t n_connectors;
     pst_worker *core;
+    int64_t aborted_ms; /* NEVER */
     bool started;
 } worker;
 
@@ -39,16 +39,14 @@ static int load_all(worker *self, PyObject *configs, pst_conf_report *report)
                         "a worker needs its own settings and those of one connector");
         return -1;
     }
-    self->connectors = pst_calloc(n - 1, sizeof *self->connectors);
-    if (!self->connectors)
+    self->settings = pst_calloc(n, sizeof *self->settings);
+    if (!self->settings)
         return PyErr_NoMemory(), -1;
     self->n_connectors = n - 1;
-    for (size_t i = 0; i < n; i++) {
-        pst_props *props = i ? &self->connectors[i - 1] : &self->settings;
-        PyObject *config = PyTuple_GET_ITEM(configs, (Py_ssize_t)i);
-        if (pypst_props_add(props, config, report) < 0)
+    for (size_t i = 0; i < n; i++)
+        if (pypst_props_add(&self->settings[i], PyTuple_GET_ITEM(configs, (Py_ssize_t)i),
+                            report) < 0)
             return -1;
-    }
     return 0;
 }
 
@@ -59,8 +57,8 @@ static int make_core(worker *self, pypst_common *common, PyObject *configs,
     pst_conf_report_init(&report);
     int rc = load_all(self, configs, &report);
     if (rc == 0) {
-        pst_worker_options options = {.worker = &self->settings,
-                                      .connectors = self->connectors,
+        pst_worker_options options = {.worker = self->settings,
+                                      .connectors = self->settings + 1,
                                       .n_connectors = self->n_connectors,
                                       .until_end = until_end,
                                       .log = pypst_logring_log(self->ring)};
@@ -103,6 +101,7 @@ static int worker_init(PyObject *obj, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_TypeError, "Worker can be initialised once only");
         return -1;
     }
+    self->aborted_ms = NEVER;
     self->ring = pypst_logring_new();
     if (!self->ring)
         return PyErr_NoMemory(), -1;
@@ -138,11 +137,10 @@ static bool release(worker *self, int64_t grace_ms)
     self->core = NULL;
     if (!ended)
         return false;
-    for (size_t i = 0; i < self->n_connectors; i++)
-        pst_props_done(&self->connectors[i]);
-    pst_free(self->connectors);
-    pst_props_done(&self->settings);
-    self->connectors = NULL;
+    for (size_t i = 0; self->settings && i <= self->n_connectors; i++)
+        pst_props_done(&self->settings[i]);
+    pst_free(self->settings);
+    self->settings = NULL;
     self->n_connectors = 0;
     return true;
 }
@@ -203,13 +201,20 @@ static PyObject *worker_stop(PyObject *obj, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+static void abort_core(worker *self)
+{
+    if (self->aborted_ms == NEVER)
+        self->aborted_ms = pst_mono_ms(pst_clock_system());
+    pst_worker_abort(self->core);
+}
+
 static PyObject *worker_abort(PyObject *obj, PyObject *unused)
 {
     (void)unused;
     worker *self = (worker *)obj;
     if (!pypst_owner_usable(&self->owner, CLASS_NAME))
         return NULL;
-    pst_worker_abort(self->core);
+    abort_core(self);
     Py_RETURN_NONE;
 }
 
@@ -262,39 +267,47 @@ static PyObject *worker_wait(PyObject *obj, PyObject *args, PyObject *kwargs)
     return ended < 0 ? NULL : PyBool_FromLong(ended);
 }
 
-/* Ends in good order if there is time, else at once. A signal's exception hurries. */
-static int end(worker *self)
+/* As wait_in_slices(), until a moment on the monotonic clock. */
+static int wait_until(worker *self, int64_t until_ms)
+{
+    int64_t left = until_ms - pst_mono_ms(pst_clock_system());
+    return wait_in_slices(self, left > 0 ? left : 0);
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Ends in good order if there is time, else at once. A signal's exception hurries, and an
+   abort() that came before leaves PYPST_GRACE_MS from then on. `limit_ms` bounds all of
+   it; -1 = no further bound. */
+static int end(worker *self, int64_t limit_ms)
 {
     if (!self->started)
         return 0;
-    const pst_worker_conf *conf = pst_worker_settings(self->core);
+    int64_t now = pst_mono_ms(pst_clock_system());
+    int64_t until = limit_ms < 0 ? INT64_MAX : now + limit_ms;
+    int64_t stop_ms =
+        pst_worker_settings(self->core)->shutdown_timeout_ms + STOP_EXTRA_MS;
     pst_worker_stop(self->core);
-    int ended = wait_in_slices(self, conf->shutdown_timeout_ms + STOP_EXTRA_MS);
+    int ended = self->aborted_ms == NEVER ? wait_until(self, sooner(until, now + stop_ms))
+                                          : wait_in_slices(self, 0);
     if (ended > 0)
         return 0;
     PyObject *why = ended < 0 ? pypst_exception_take() : NULL;
-    pst_worker_abort(self->core);
-    int rc = wait_in_slices(self, PYPST_GRACE_MS) < 0 ? -1 : 0;
+    abort_core(self);
+    int rc = wait_until(self, sooner(until, self->aborted_ms + PYPST_GRACE_MS));
     if (!why)
-        return rc;
+        return rc < 0 ? -1 : 0;
     PyErr_Clear();
     pypst_exception_put(why);
     return -1;
 }
 
-static PyObject *worker_close(PyObject *obj, PyObject *unused)
+static int close_here(worker *self, int64_t limit_ms)
 {
-    (void)unused;
-    worker *self = (worker *)obj;
-    if (!self->owner.common || self->owner.closed)
-        Py_RETURN_NONE;
-    if (!pypst_owner_is_here(&self->owner)) {
-        self->owner.closed = true;
-        Py_RETURN_NONE;
-    }
-    if (!pypst_owner_enter(&self->owner, CLASS_NAME))
-        return NULL;
-    int rc = end(self);
+    int rc = end(self, limit_ms);
     self->owner.closed = true;
     PyObject *why = rc < 0 ? pypst_exception_take() : NULL;
     bool released = release(self, 0);
@@ -304,8 +317,34 @@ static PyObject *worker_close(PyObject *obj, PyObject *unused)
         free_ring(self);
     if (why)
         pypst_exception_put(why);
+    return rc;
+}
+
+static PyObject *close_worker(worker *self, int64_t limit_ms)
+{
+    if (!self->owner.common || self->owner.closed)
+        Py_RETURN_NONE;
+    if (!pypst_owner_is_here(&self->owner)) {
+        self->owner.closed = true;
+        Py_RETURN_NONE;
+    }
+    if (!pypst_owner_enter(&self->owner, CLASS_NAME))
+        return NULL;
+    int rc = close_here(self, limit_ms);
     pypst_owner_leave(&self->owner);
     return rc == 0 ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyObject *worker_close(PyObject *obj, PyObject *args, PyObject *kwargs)
+{
+    static const char *const names[] = {"timeout", NULL};
+    PyObject *timeout = Py_None;
+    int64_t ms;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:close", PYPST_NAMES(names),
+                                     &timeout) ||
+        parse_seconds(timeout, &ms) < 0)
+        return NULL;
+    return close_worker((worker *)obj, ms);
 }
 
 /* ---- status ---- */
@@ -386,8 +425,8 @@ static PyObject *worker_exit(PyObject *obj, PyObject *args)
     worker *self = (worker *)obj;
     bool fine = PyTuple_GET_SIZE(args) == 0 || PyTuple_GET_ITEM(args, 0) == Py_None;
     if (!fine && self->core && pypst_owner_is_here(&self->owner) && !self->owner.closed)
-        pst_worker_abort(self->core);
-    return worker_close(obj, NULL);
+        abort_core(self);
+    return close_worker(self, -1);
 }
 
 static PyObject *worker_repr(PyObject *obj)
@@ -428,9 +467,11 @@ static PyMethodDef methods[] = {
      "tasks have ended. Signals are\nhandled, and log lines handed over, meanwhile."},
     {"status", worker_status, METH_NOARGS,
      "status($self, /)\n--\n\nWhat each task says now: a list of dicts."},
-    {"close", worker_close, METH_NOARGS,
-     "close($self, /)\n--\n\nStop, wait up to shutdown.timeout.ms, free. Closing it "
-     "again does nothing."},
+    {"close", (PyCFunction)(void (*)(void))worker_close, METH_VARARGS | METH_KEYWORDS,
+     "close($self, /, timeout=None)\n--\n\nStop, wait up to shutdown.timeout.ms, free. "
+     "After abort() it waits 4 s at most\nfrom then on; timeout, in seconds, bounds all "
+     "of "
+     "it. What has not ended is\nleft to end by itself. Closing it again does nothing."},
     {"__enter__", worker_enter, METH_NOARGS, NULL},
     {"__exit__", worker_exit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -199,13 +199,14 @@ static bool number_syntax(pst_sv s)
 static bool special_real(pst_sv s, double *out)
 {
     bool negative = s.n && s.p[0] == '-';
-    if (pst_sv_eq_nocase(s, PST_SV("nan"))) {
-        *out = (double)NAN;
-        return true;
-    }
+    bool nan = pst_sv_eq_nocase(s, PST_SV("nan"));
     if (s.n && (s.p[0] == '-' || s.p[0] == '+')) {
         s.p++;
         s.n--;
+    }
+    if (nan || pst_sv_is(s, "NaN")) { /* Java's own has a sign, Spark's any case */
+        *out = (double)NAN;
+        return true;
     }
     if (!pst_sv_eq_nocase(s, PST_SV("inf")) && !pst_sv_eq_nocase(s, PST_SV("infinity")))
         return false;
@@ -424,6 +425,8 @@ static void from_time(const pst_context *ctx, pst_type from, const pst_cell *in,
         out->as.i = wrap(to.type, seconds);
     } else if (is_real(to.type)) {
         out->as.d = (double)v / PST_MICROS;
+        if (to.type == PST_T_FLOAT)
+            out->as.d = (double)(float)out->as.d;
     } else if (from == PST_T_DATE) { /* midnight */
         pst_civil c = {.hour = 0};
         pst_civil_of_days(v, &c);
@@ -431,9 +434,10 @@ static void from_time(const pst_context *ctx, pst_type from, const pst_cell *in,
             &c, to.type == PST_T_TIMESTAMP ? ctx->zone : NULL, &out->as.i);
     } else if (from == PST_T_TIMESTAMP) { /* what the wall clock of the zone shows */
         int64_t offset = pst_zone_offset_at(ctx->zone, seconds);
-        out->null = __builtin_add_overflow(v, offset * PST_MICROS, &out->as.i);
         if (to.type == PST_T_DATE)
             out->as.i = pst_floor_div(seconds + offset, PST_SECONDS_A_DAY);
+        else
+            out->null = __builtin_add_overflow(v, offset * PST_MICROS, &out->as.i);
     } else if (to.type == PST_T_DATE) {
         out->as.i = pst_floor_div(v, day);
     } else {

@@ -264,6 +264,18 @@ static pst_rc bind_pattern(binder *b, const pst_expr *e, const pst_expr *arg,
     return rc ? pst_lex_fail_at(b->err, arg->pos, "%s", local.text) : PST_OK;
 }
 
+/* to_date and to_timestamp: dates, times and texts as they are, for to_timestamp without
+   a pattern numbers too; all else as a text. */
+static pst_value_type moment_type(const pst_code *code, const pst_expr *e,
+                                  const pst_code *arg)
+{
+    pst_type t = arg->type.type;
+    bool stamp = code->func->result == PST_FUNC_TIMESTAMP && e->n_args == 1;
+    bool time = t == PST_T_DATE || t == PST_T_TIMESTAMP || t == PST_T_TIMESTAMP_NTZ;
+    return time || (stamp && numeric(t)) ? arg->type
+                                         : (pst_value_type){.type = PST_T_STRING};
+}
+
 static pst_rc bind_arg(binder *b, const pst_expr *e, size_t i, pst_code *code)
 {
     pst_func_type want = code->func->args[i < 3 ? i : 2];
@@ -271,9 +283,10 @@ static pst_rc bind_arg(binder *b, const pst_expr *e, size_t i, pst_code *code)
         return bind_pattern(b, e, e->args[i], code);
     pst_code *arg = NULL;
     pst_rc rc = bind(b, e->args[i], &arg);
-    if (rc == PST_OK && want != PST_FUNC_ANY && want != PST_FUNC_COMMON)
-        rc =
-            convert(b, e->args[i]->pos, &arg, (pst_value_type){.type = plain_type(want)});
+    if (rc == PST_OK && want != PST_FUNC_COMMON)
+        rc = convert(b, e->args[i]->pos, &arg,
+                     want == PST_FUNC_MOMENT ? moment_type(code, e, arg)
+                                             : (pst_value_type){.type = plain_type(want)});
     if (rc != PST_OK) {
         pst_code_free(arg);
         return rc;

@@ -223,31 +223,38 @@ static pst_rc run_length(const pst_func_call *call, pst_cell *out)
 
 /* ---- dates and times ---- */
 
-static pst_rc run_to_date(const pst_func_call *call, pst_cell *out)
+static pst_rc cast_to(const pst_func_call *call, pst_type type, const pst_cell *in,
+                      pst_type to, pst_cell *out)
 {
-    if (!call->pattern)
-        return pst_cast(call->ctx, call->types[0], (pst_value_type){.type = PST_T_DATE},
-                        &call->args[0], out);
-    pst_sv text;
-    int64_t days = 0;
-    pst_rc rc = pst_cast_text(call->ctx, call->types[0], &call->args[0], &text);
-    out->null = rc != PST_OK || !pst_pattern_parse_date(call->pattern, text, &days);
-    out->as.i = days;
-    return rc;
+    return pst_cast(call->ctx, type, (pst_value_type){.type = to}, in, out);
 }
 
+/* A text is read by the pattern. Spark asks none of a date or time, and takes a
+   TIMESTAMP_NTZ for UTC. */
 static pst_rc run_to_timestamp(const pst_func_call *call, pst_cell *out)
 {
-    if (!call->pattern)
-        return pst_cast(call->ctx, call->types[0],
-                        (pst_value_type){.type = PST_T_TIMESTAMP}, &call->args[0], out);
-    pst_sv text;
     int64_t micros = 0;
-    pst_rc rc = pst_cast_text(call->ctx, call->types[0], &call->args[0], &text);
-    out->null = rc != PST_OK || !pst_pattern_parse_timestamp(call->pattern, text,
-                                                             call->ctx->zone, &micros);
+    const pst_cell *in = &call->args[0];
+    if (!call->pattern || call->types[0] == PST_T_DATE)
+        return cast_to(call, call->types[0], in, PST_T_TIMESTAMP, out);
+    if (call->types[0] != PST_T_STRING) {
+        *out = *in;
+        return PST_OK;
+    }
+    out->null = !pst_pattern_parse_timestamp(call->pattern, in->as.s, call->ctx->zone,
+                                             &micros);
     out->as.i = micros;
-    return rc;
+    return PST_OK;
+}
+
+/* With a pattern it is the date of the timestamp, in the session's zone. */
+static pst_rc run_to_date(const pst_func_call *call, pst_cell *out)
+{
+    pst_cell stamp;
+    if (!call->pattern || call->types[0] == PST_T_DATE)
+        return cast_to(call, call->types[0], &call->args[0], PST_T_DATE, out);
+    pst_rc rc = run_to_timestamp(call, &stamp);
+    return rc ? rc : cast_to(call, PST_T_TIMESTAMP, &stamp, PST_T_DATE, out);
 }
 
 static pst_rc format_micros(const pst_func_call *call, int64_t micros, pst_cell *out)
@@ -284,7 +291,7 @@ static pst_rc run_from_unixtime(const pst_func_call *call, pst_cell *out)
 /* ---- the table ---- */
 
 #define S PST_FUNC_STRING
-#define ANY PST_FUNC_ANY
+#define MOMENT PST_FUNC_MOMENT
 #define COMMON PST_FUNC_COMMON
 #define INT PST_FUNC_INT
 #define PATTERN PST_FUNC_PATTERN
@@ -328,7 +335,7 @@ static const pst_func FUNCS[] = {
     {"TO_DATE",
      1,
      2,
-     {ANY, PATTERN, PATTERN},
+     {MOMENT, PATTERN, PATTERN},
      PST_FUNC_DATE,
      PST_PATTERN_PARSE,
      false,
@@ -336,7 +343,7 @@ static const pst_func FUNCS[] = {
     {"TO_TIMESTAMP",
      1,
      2,
-     {ANY, PATTERN, PATTERN},
+     {MOMENT, PATTERN, PATTERN},
      PST_FUNC_TIMESTAMP,
      PST_PATTERN_PARSE,
      false,

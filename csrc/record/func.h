@@ -9,14 +9,14 @@
 
 enum { PST_FUNC_ARGS_MAX = 100 };
 
-/* ANY: as it is; COMMON: the type that all arguments share. */
+/* MOMENT: dates, times and texts as they are; COMMON: the type that all arguments share. */
 typedef enum pst_func_type {
     PST_FUNC_STRING,
     PST_FUNC_INT,
     PST_FUNC_LONG,
     PST_FUNC_DATE,
     PST_FUNC_TIMESTAMP,
-    PST_FUNC_ANY,
+    PST_FUNC_MOMENT,
     PST_FUNC_COMMON,
     PST_FUNC_PATTERN, /* a literal, compiled when the query is bound */
 } pst_func_type;

@@ -265,7 +265,8 @@ static bool put_year(print *pr, const pst_pattern_op *op)
         if (year >= limit && !put(pr, "+", 1))
             return false;
     }
-    return put_number(pr, year, op->count);
+    /* FastDateFormat has four digits at least */
+    return put_number(pr, year, legacy && op->count < 4 ? 4 : op->count);
 }
 
 static bool put_name(print *pr, const char *name, bool whole)

@@ -387,10 +387,26 @@ bool pst_pattern_parse_date(const pst_pattern *p, pst_sv text, int64_t *days)
     return *days >= INT32_MIN && *days <= INT32_MAX;
 }
 
-static bool to_micros(const pst_parsed *r, const pst_zone *zone, int64_t *micros)
+/* Of a wall clock's time that comes twice java.util takes the second, java.time the first
+   one. */
+static bool take_second(const pst_zone *zone, int64_t *micros)
+{
+    int64_t utc = pst_floor_div(*micros, PST_MICROS);
+    int32_t first = pst_zone_offset_at(zone, utc);
+    int32_t second = pst_zone_offset_at(zone, utc + 3 * 3600);
+    int64_t later = utc + first - second;
+    if (second >= first || pst_zone_offset_at(zone, later) != second)
+        return true;
+    return !__builtin_add_overflow(*micros, (int64_t)(first - second) * PST_MICROS,
+                                   micros);
+}
+
+static bool to_micros(const pst_pattern *p, const pst_parsed *r, const pst_zone *zone,
+                      int64_t *micros)
 {
     /* unlike Spark's own format, whole seconds must fit for themselves */
     return pst_civil_to_micros(&r->c, zone, micros) &&
+           (!zone || p->use != PST_PATTERN_LEGACY || take_second(zone, micros)) &&
            *micros >= INT64_MIN / PST_MICROS * PST_MICROS;
 }
 
@@ -401,14 +417,14 @@ bool pst_pattern_parse_timestamp(const pst_pattern *p, pst_sv text, const pst_zo
     if (!read_any(p, text, &r))
         return false;
     if (!r.has_zone)
-        return to_micros(&r, zone, micros);
+        return to_micros(p, &r, zone, micros);
     if (!r.zone_name[0])
-        return to_micros(&r, NULL, micros) &&
+        return to_micros(p, &r, NULL, micros) &&
                !__builtin_sub_overflow(*micros, (int64_t)r.offset * PST_MICROS, micros);
     pst_zone *own = NULL;
     if (pst_zone_new(&own, pst_sv_of(r.zone_name), NULL) != PST_OK)
         return false;
-    bool ok = to_micros(&r, own, micros);
+    bool ok = to_micros(p, &r, own, micros);
     pst_zone_free(own);
     return ok;
 }

@@ -122,7 +122,7 @@ static pst_rc set_text(pst_lex *lex, pst_expr *e, const char *text, size_t n)
     return e->text ? PST_OK : pst_fail_nomem(lex->err, "the select list");
 }
 
-/* 5, 5L, 1.5 (a DECIMAL as in Spark), 1.5D, 1e3 and 1.5e3 (DOUBLE) */
+/* 5, 5L, 1.5 (a DECIMAL as in Spark), 1.5F, 1.5D, 1e3 and 1.5e3 (DOUBLE) */
 static pst_rc read_number(pst_lex *lex, pst_expr *e, bool negative)
 {
     pst_sv raw = lex->raw;
@@ -135,7 +135,9 @@ static pst_rc read_number(pst_lex *lex, pst_expr *e, bool negative)
     e->type.type = exponent ? PST_T_DOUBLE : point ? PST_T_DECIMAL : PST_T_INT;
     if (letter && (suffix == 'L' || suffix == 'l') && !point && !exponent)
         e->type.type = PST_T_LONG;
-    else if (letter && (suffix == 'D' || suffix == 'd' || suffix == 'F' || suffix == 'f'))
+    else if (letter && (suffix == 'F' || suffix == 'f'))
+        e->type.type = PST_T_FLOAT;
+    else if (letter && (suffix == 'D' || suffix == 'd'))
         e->type.type = PST_T_DOUBLE;
     else if (letter)
         return pst_lex_fail(lex, "number '%.*s' has a suffix that is not supported",

@@ -166,6 +166,24 @@ static bool region_name(pst_sv name)
     return true;
 }
 
+/* As ZoneId.getId() of an offset: Z, +03:00, GMT+03:00, with seconds if there are any. */
+static void fixed_name(char *out, size_t size, pst_sv name, int32_t seconds)
+{
+    int prefix = name.p[0] == 'Z' ? 0 : name.p[0] == '+' || name.p[0] == '-' ? 0 : 3;
+    if (prefix && (name.n < 3 || name.p[2] == '+' || name.p[2] == '-'))
+        prefix = 2; /* UT */
+    int32_t abs = seconds < 0 ? -seconds : seconds;
+    int h = abs / 3600, m = abs / 60 % 60, s = abs % 60;
+    if (seconds == 0) {
+        snprintf(out, size, "%.*s", prefix ? prefix : 1, prefix ? name.p : "Z");
+        return;
+    }
+    char sign = seconds < 0 ? '-' : '+';
+    int n = snprintf(out, size, "%.*s%c%02d:%02d", prefix, name.p, sign, h, m);
+    if (s)
+        snprintf(out + n, size - (size_t)n, ":%02d", s);
+}
+
 pst_rc pst_zone_new(pst_zone **out, pst_sv given, pst_err *err)
 {
     char normal[64];
@@ -186,7 +204,10 @@ pst_rc pst_zone_new(pst_zone **out, pst_sv given, pst_err *err)
     else
         rc = pst_zone_load(zone, name, err);
     zone->n_types = fixed ? 1 : zone->n_types;
-    snprintf(zone->name, sizeof zone->name, "%.*s", PST_SV_FMT(name));
+    if (fixed)
+        fixed_name(zone->name, sizeof zone->name, name, seconds);
+    else
+        snprintf(zone->name, sizeof zone->name, "%.*s", PST_SV_FMT(name));
     if (rc != PST_OK) {
         pst_zone_free(zone);
         return rc;

@@ -214,6 +214,22 @@ static void take_extension(pst_chain *chain, const char *key)
                  PST_EXTENSION_MAX, dot);
 }
 
+/* Without conditional create two writers may have put both: the chain goes on after the
+   longer one, whose key comes last, and readers see records twice. */
+static pst_rc tell_twins(const pst_chain *chain, const tail *last, pst_err *err)
+{
+    if (chain->conf->conditional)
+        return pst_fail(err, PST_E_CHAIN,
+                        "%s and %s begin at one offset: one of them was copied or "
+                        "renamed; move it away",
+                        last->twin, last->key);
+    pst_logf(chain->conf->log, PST_LOG_WARN, chain->conf->task, "chain",
+             "%s and %s begin at one offset: two writers met, and this store cannot "
+             "create conditionally. Records are doubled: move the former away",
+             last->twin, last->key);
+    return PST_OK;
+}
+
 /* The object at the tail; of two the one that is no seal. */
 static pst_rc read_tail(pst_chain *chain, const tail *last, pst_chain_object *object,
                         pst_err *err)
@@ -235,10 +251,9 @@ static pst_rc read_tail(pst_chain *chain, const tail *last, pst_chain_object *ob
     if (rc != PST_OK)
         return rc;
     if (!object->seal[0] && !twin.seal[0])
-        return pst_fail(err, PST_E_CHAIN,
-                        "%s and %s begin at one offset: one of them was copied or "
-                        "renamed; move it away",
-                        last->twin, last->key);
+        rc = tell_twins(chain, last, err);
+    if (rc != PST_OK)
+        return rc;
     take_extension(chain, object->seal[0] ? last->twin : last->key);
     if (object->seal[0])
         *object = twin;

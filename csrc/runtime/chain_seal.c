@@ -50,17 +50,11 @@ static pst_rc fail_empty(const pst_chain *chain, const char *at, const char *wan
                     chain->topic, chain->partition, (long long)chain->pos, at, wanted);
 }
 
-pst_rc pst_chain_check_layout(pst_chain *chain, pst_err *err)
+/* May the chain be sealed where it is? Nobody else may have the settings' layout. */
+static pst_rc may_leave(pst_chain *chain, const char *at, const char *to, pst_err *err)
 {
-    char at[PST_PLACE_TEXT_MAX], to[PST_PLACE_TEXT_MAX];
     const char *from = chain->conf->layout_from;
-    pst_place wanted;
     bool used;
-    if (!pst_chain_is_elsewhere(chain))
-        return PST_OK;
-    pst_place_of_conf(chain->conf, &wanted);
-    pst_place_text(&chain->at, at);
-    pst_place_text(&wanted, to);
     if (chain->since == chain->pos)
         return fail_empty(chain, at, to, err);
     pst_rc rc = pst_chain_look_ahead(chain, &used, err);
@@ -74,13 +68,47 @@ pst_rc pst_chain_check_layout(pst_chain *chain, pst_err *err)
                         "purpose, chain.layout.from=%s",
                         chain->topic, chain->partition, to, (long long)chain->pos, at,
                         at);
-    rc = pst_chain_check_ahead(chain, err);
-    if (rc != PST_OK)
-        return rc;
-    pst_logf(chain->conf->log, PST_LOG_INFO, chain->conf->task, "chain",
-             "%s-%d: layout %s is left for %s with the next object", chain->topic,
-             chain->partition, at, to);
-    return PST_OK;
+    return pst_chain_check_ahead(chain, err);
+}
+
+pst_rc pst_chain_check_layout(pst_chain *chain, pst_err *err)
+{
+    char at[PST_PLACE_TEXT_MAX], to[PST_PLACE_TEXT_MAX];
+    pst_place wanted;
+    if (!pst_chain_is_elsewhere(chain))
+        return PST_OK;
+    pst_place_of_conf(chain->conf, &wanted);
+    pst_place_text(&chain->at, at);
+    pst_place_text(&wanted, to);
+    pst_rc rc = may_leave(chain, at, to, err);
+    if (rc == PST_OK)
+        pst_logf(chain->conf->log, PST_LOG_INFO, chain->conf->task, "chain",
+                 "%s-%d: layout %s is left for %s with the next object", chain->topic,
+                 chain->partition, at, to);
+    return rc;
+}
+
+/* Recovery has looked, but that may be long ago. A place that is ours by now was entered
+   through this very seal: ours whose answer was lost, or another task's. */
+static pst_rc look_again(pst_chain *chain, const pst_window *window, const char *key,
+                         const char *to, bool *there, pst_outcome *outcome, pst_err *err)
+{
+    char at[PST_PLACE_TEXT_MAX], link[PST_STORE_KEY_MAX + 1];
+    pst_store *store = chain->conf->store;
+    pst_store_info info;
+    pst_err why = PST_ERR_INIT, gone = PST_ERR_INIT;
+    pst_place_text(&chain->at, at);
+    pst_rc rc = may_leave(chain, at, to, &why);
+    *there = false;
+    if (rc == PST_E_CHAIN) {
+        pst_chain_link(chain, chain->pos, link);
+        *there = store->driver->head(store, key, link, &info, &gone) == PST_OK;
+        if (*there)
+            return pst_chain_adopt(chain, window, key, outcome, err);
+    }
+    if (rc != PST_OK && err && err->code == PST_OK)
+        *err = why;
+    return rc;
 }
 
 pst_rc pst_chain_met_seal(pst_chain *chain, const pst_chain_object *object, pst_err *err)
@@ -117,6 +145,10 @@ pst_rc pst_chain_seal(pst_chain *chain, pst_window *window, int64_t dated_ms,
     if (rc == PST_OK)
         rc = pst_chain_describe(chain, window, to, &meta, err);
     if (rc != PST_OK)
+        return rc;
+    bool there;
+    rc = look_again(chain, window, key, to, &there, outcome, err);
+    if (rc != PST_OK || there)
         return rc;
     pst_chain_link(chain, chain->pos, link);
     pst_store_put put = {.key = key,

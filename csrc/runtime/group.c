@@ -145,7 +145,7 @@ static pst_rc tell(asking *a, bool commit, int timeout_ms, pst_err *err)
                           .partition = a->rows[i].partition,
                           .offset = a->rows[i].committed,
                           .metadata = a->rows[i].metadata};
-    pst_rc rc = commit ? pst_consumer_commit(a->consumer, tps, a->n, err)
+    pst_rc rc = commit ? pst_consumer_commit(a->consumer, tps, a->n, timeout_ms, err)
                        : pst_consumer_forget(a->consumer, a->query->group, tps, a->n,
                                              timeout_ms, err);
     pst_free(tps);

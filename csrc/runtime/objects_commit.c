@@ -7,13 +7,14 @@
  */
 #include "runtime/objects_internal.h"
 
+#include <string.h>
+
 void pst_part_note_commit(pst_part *part, int64_t offset)
 {
     if (offset <= part->commit_offset && part->commit_offset >= 0)
         return; /* monotonic */
     part->commit_offset = offset;
     part->commit_due = true;
-    part->commit_serial++;
     pst_chain_metadata(&part->chain, part->commit_metadata);
 }
 
@@ -42,13 +43,19 @@ size_t pst_objects_precommit(pst_objects *objects, pst_tp *out, size_t max)
     for (pst_part *p = objects->parts; p && n < max; p = p->next) {
         if (!p->commit_due)
             continue;
-        p->asked_serial = p->commit_serial;
         out[n++] = (pst_tp){.topic = p->chain.topic,
                             .partition = p->chain.partition,
                             .offset = p->commit_offset,
                             .metadata = p->commit_metadata};
     }
     return n;
+}
+
+/* Otherwise there is more to say by now: the answer may be to an older commit. */
+static bool said(const pst_part *part, const pst_tp *tp)
+{
+    return tp->offset == part->commit_offset && tp->metadata &&
+           strcmp(tp->metadata, part->commit_metadata) == 0;
 }
 
 void pst_objects_committed(pst_objects *objects, const pst_tp *tps, size_t n,
@@ -59,8 +66,7 @@ void pst_objects_committed(pst_objects *objects, const pst_tp *tps, size_t n,
         if (!p)
             continue;
         pst_chain_confirm(&p->chain, asked_ms);
-        if (p->commit_offset != tps[i].offset || p->commit_serial != p->asked_serial)
-            continue; /* there is more to say by now */
-        p->commit_due = p->commit_first = false;
+        if (said(p, &tps[i]))
+            p->commit_due = p->commit_first = false;
     }
 }

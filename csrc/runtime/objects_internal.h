@@ -46,7 +46,6 @@ typedef struct pst_part {
     bool commit_due;
     bool commit_first; /* no object before the commit is there */
     int64_t commit_offset;
-    uint64_t commit_serial, asked_serial; /* of what is to be said, of what was */
     char commit_metadata[PST_KAFKA_METADATA_MAX];
     /* the job under way, written by the pool */
     pst_pool_slot slot;

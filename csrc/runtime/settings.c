@@ -166,6 +166,9 @@ static pst_rc check_dir(const char *value, pst_err *err)
         return pst_fail(err, PST_E_CONFIG, "must not begin or end with a slash");
     if (strstr(value, "//") || strstr(value, ".."))
         return pst_fail(err, PST_E_CONFIG, "must not contain // or ..");
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f)
+            return pst_fail(err, PST_E_CONFIG, "must not contain control characters");
     return PST_OK;
 }
 

@@ -118,19 +118,26 @@ static void note_offset(sink_task *task, const pst_tp *tp, int64_t offset)
     o->first = o->next = offset;
 }
 
-static void on_committed(void *opaque, const pst_tp *tps, size_t n, const pst_err *err)
+static void settle(sink_task *task, const pst_tp *tps, size_t n, int64_t asked_ms,
+                   const pst_err *err)
 {
-    sink_task *task = opaque;
-    task->committing = false;
     if (err) {
         task->commit_after_ms = mono(task) + COMMIT_AGAIN_MS;
         pst_logf(task->env->log, PST_LOG_WARN, task->env->id, "kafka",
                  "%s; the objects are durable, the commit is tried again", err->text);
         return;
     }
-    task->ops->committed(task->sink, tps, n, task->commit_asked_ms);
+    task->ops->committed(task->sink, tps, n, asked_ms);
     for (size_t i = 0; i < n; i++)
         note_offset(task, &tps[i], tps[i].offset);
+}
+
+/* The answer to commit_some(), and to nothing else. */
+static void on_committed(void *opaque, const pst_tp *tps, size_t n, const pst_err *err)
+{
+    sink_task *task = opaque;
+    task->committing = false;
+    settle(task, tps, n, task->commit_asked_ms, err);
 }
 
 static void commit_some(sink_task *task)
@@ -149,16 +156,16 @@ static void commit_some(sink_task *task)
 }
 
 /* Before partitions are given up: nobody else's commit may be waited for. */
-static void commit_now(sink_task *task)
+static void commit_now(sink_task *task, int limit_ms)
 {
     pst_err why = PST_ERR_INIT;
     for (int round = 0; round < 100; round++) {
         size_t n = task->ops->precommit(task->sink, task->tps, COMMIT_MAX);
         if (!n)
             return;
-        task->commit_asked_ms = mono(task);
-        pst_rc rc = pst_consumer_commit(task->consumer, task->tps, n, &why);
-        on_committed(task, task->tps, n, rc == PST_OK ? NULL : &why);
+        int64_t asked_ms = mono(task);
+        pst_rc rc = pst_consumer_commit(task->consumer, task->tps, n, limit_ms, &why);
+        settle(task, task->tps, n, asked_ms, rc == PST_OK ? NULL : &why);
         if (rc != PST_OK)
             return;
     }
@@ -178,23 +185,24 @@ static pst_rc on_assigned(void *opaque, pst_tp *tps, size_t n, pst_err *err)
     return rc;
 }
 
-/* Lands these partitions (all if NULL); false if the time was too short. */
+/* Lands these partitions (all if NULL); false if the time was too short. Uploads go on
+   while a commit waits for a broker that may be away. */
 static bool land(sink_task *task, const pst_tp *tps, size_t n, int64_t limit_ms,
                  pst_err *err)
 {
     int64_t until = mono(task) + limit_ms, next_ms, commit_ms = 0;
     task->ops->flush(task->sink, tps, n);
     for (;;) {
-        if (mono(task) >= commit_ms) {
-            commit_now(task); /* an object may have to wait for it */
-            commit_ms = mono(task) + LAND_COMMIT_MS;
-        }
         if (task->ops->tick(task->sink, &next_ms, err) != PST_OK)
             return false;
         if (task->ops->idle(task->sink, tps, n))
             return true;
         if (mono(task) >= until || pst_cancel_wait(task->env->abort, 5))
             return false;
+        if (mono(task) >= commit_ms) {
+            commit_now(task, LAND_COMMIT_MS); /* an object may have to wait for it */
+            commit_ms = mono(task) + LAND_COMMIT_MS;
+        }
     }
 }
 
@@ -211,7 +219,7 @@ static void on_revoked(void *opaque, const pst_tp *tps, size_t n, bool lost)
              "%zu partition%s %s; %s", n, n == 1 ? "" : "s", lost ? "lost" : "given up",
              landed ? "all landed" : "what was buffered is dropped, it stays in Kafka");
     if (!lost && !task->ended)
-        commit_now(task);
+        commit_now(task, KAFKA_CALL_MS);
     task->ops->close(task->sink, tps, n);
 }
 
@@ -483,7 +491,7 @@ static pst_rc finish(sink_task *task, pst_rc rc, pst_err *err)
     bool landed = land(task, NULL, 0, task->run->shutdown_timeout_ms, &why);
     if (!landed && why.code == PST_OK)
         out_of_time(task, &why);
-    commit_now(task);
+    commit_now(task, KAFKA_CALL_MS);
     if (landed || rc != PST_OK)
         return rc;
     if (!task->env->until_end && why.code == PST_E_TIMEOUT) {

@@ -197,8 +197,8 @@ MUTANTS = [
     Mutant(
         "10: an older commit's answer is not taken for it",
         "objects_commit.c",
-        " || p->commit_serial != p->asked_serial)",
-        " && p->commit_serial != p->asked_serial)",
+        "           strcmp(tp->metadata, part->commit_metadata) == 0;",
+        "           *tp->metadata;",
     ),
     Mutant(
         "10: links of a later layout have their own folder",

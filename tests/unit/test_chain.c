@@ -647,6 +647,27 @@ static void store_without_conditions_never_overwrites(void **state)
     assert_int_equal(resume.take_from, 9);
 }
 
+/* Two writers at once: what cannot be prevented there is told, and the chain goes on. */
+static void two_writers_without_conditions(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    pst_resume resume;
+    pst_chain other;
+    f->conf.conditional = false;
+    f->store->unconditional = true;
+    pst_log_facts facts = facts_of(-1, "", 0, 100);
+    assert_int_equal(recover(f, &f->chain, facts, &resume, &err), PST_OK);
+    assert_int_equal(recover(f, &other, facts, &resume, &err), PST_OK);
+    must_append(&other, 7, PST_APPENDED);
+    must_append(&f->chain, 5, PST_APPENDED);
+    assert_int_equal(recover(f, &f->chain, facts, &resume, &err), PST_OK);
+    assert_int_equal(resume.take_from, 7);
+    f->conf.conditional = true; /* there it can't be: one of them is a copy */
+    assert_int_equal(recover(f, &f->chain, facts, &resume, &err), PST_E_CHAIN);
+    assert_non_null(strstr(err.text, "begin at one offset"));
+}
+
 static void flat_layout_has_no_folders(void **state)
 {
     fixture *f = *state;
@@ -767,6 +788,7 @@ int main(void)
         TEST(rule_9_no_commit_is_no_confirmation),
         TEST(metadata_beyond_its_offset_is_not_ours),
         TEST(store_without_conditions_never_overwrites),
+        TEST(two_writers_without_conditions),
         TEST(flat_layout_has_no_folders),
         TEST(neighbours_are_not_taken_for_the_chain),
         TEST(metadata_of_others_is_not_ours),

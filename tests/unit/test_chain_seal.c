@@ -459,6 +459,25 @@ static void folder_of_another_connector(void **state)
     assert_null(at(f, "a", 5, ".csv"));
 }
 
+/* Recovery saw the new folder free; it is looked at again before the seal. */
+static void folder_taken_since(void **state)
+{
+    fixture *f = *state;
+    pst_err err = PST_ERR_INIT;
+    pst_chain chain, taker;
+    pst_outcome outcome;
+    pst_chain_conf other = f->new;
+    other.group = "connect-z";
+    begin(f);
+    must_open(f, &chain, &f->new, 5);
+    forget(f);
+    must_open(f, &taker, &other, 0);
+    chain_must_put(&taker, 3, PST_APPENDED);
+    assert_int_equal(chain_put(&chain, 9, &outcome, &err), PST_E_CHAIN);
+    assert_non_null(strstr(err.text, "belongs to group \"connect-z\""));
+    assert_null(at(f, "a", 5, ".csv"));
+}
+
 /* A partition that comes later starts at 0 below the new folder, too. */
 static void later_partitions_are_known(void **state)
 {
@@ -670,6 +689,7 @@ int main(void)
         BOTH(back_and_forth),
         BOTH(sleeper_with_the_old_layout),
         BOTH(folder_of_another_connector),
+        BOTH(folder_taken_since),
         BOTH(later_partitions_are_known),
         BOTH(damaged_seals_stop),
         BOTH(seals_in_a_circle_stop),
