@@ -24,7 +24,9 @@
 
 enum {
     BATCH_MAX = 1000,
+    CLOSE_MS = 5000,
     DESTROY_S = 10,
+    HUNG_DESTROY_S = 2, /* when it could not even be closed */
     WAKE_INTERVAL_MS = 4,
     LOW_QUEUE = 8 * BATCH_MAX,
     TIMER_SLACK_NS = 2000000,
@@ -40,7 +42,7 @@ struct pst_consumer {
     pst_cancel *cancel;
     pst_consumer_events events;
     int session_timeout_ms;
-    bool closed;
+    bool closed, hangs;
     pst_err failed; /* of a callback, handed over by serve() */
     char *user, *password;
     int64_t woken_ms;
@@ -414,7 +416,20 @@ void pst_consumer_close(pst_consumer *consumer)
     if (!consumer || !consumer->rk || consumer->closed)
         return;
     consumer->closed = true;
-    rd_kafka_consumer_close(consumer->rk);
+    /* rd_kafka_consumer_close() waits for a broker that hangs as long as it hangs. */
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->rk);
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->rk, queue);
+    int64_t until = pst_mono_ms(pst_clock_system()) + CLOSE_MS;
+    while (!error && !rd_kafka_consumer_closed(consumer->rk) &&
+           pst_mono_ms(pst_clock_system()) < until)
+        rd_kafka_queue_poll_callback(queue, STEP_MS / 2);
+    consumer->hangs = !rd_kafka_consumer_closed(consumer->rk);
+    if (consumer->hangs)
+        pst_kafka_link_log(&consumer->link, 4, "CLOSE",
+                           "the broker does not answer: the group learns of the leave "
+                           "when session.timeout.ms is over");
+    rd_kafka_error_destroy(error);
+    rd_kafka_queue_destroy(queue);
 }
 
 /* What was fetched and never taken holds its partition, and the partition the queue:
@@ -429,20 +444,20 @@ static void drain(pst_consumer *consumer)
 
 static void *destroy_client(void *rk)
 {
-    rd_kafka_destroy(rk);
+    rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); /* it was tried */
     return NULL;
 }
 
 /* rd_kafka_destroy() has no time-out, and has been seen to wait for ever: a task that has
    ended must not be kept by it. False: it still runs, and so may the client's threads. */
-static bool destroy_in_time(rd_kafka_t *rk)
+static bool destroy_in_time(rd_kafka_t *rk, bool hangs)
 {
     pthread_t thread;
     struct timespec until;
     if (pthread_create(&thread, NULL, destroy_client, rk))
         return false;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += DESTROY_S;
+    until.tv_sec += hangs ? HUNG_DESTROY_S : DESTROY_S;
     if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
         return true;
     pthread_detach(thread);
@@ -472,7 +487,7 @@ void pst_consumer_free(pst_consumer *consumer)
     }
     if (consumer->records)
         rd_kafka_queue_destroy(consumer->records);
-    if (consumer->rk && !destroy_in_time(consumer->rk)) {
+    if (consumer->rk && !destroy_in_time(consumer->rk, consumer->hangs)) {
         abandon(consumer);
         return;
     }

@@ -10,12 +10,15 @@ import pytest
 from tests.conftest import BucketFactory, DaemonFactory, TopicFactory, s3_client
 from tests.integration.landing import (
     FAST_GROUP,
+    data_keys,
     fill,
     group_of,
     load,
     sink,
+    until,
     wait_committed,
 )
+from tests.services.kafka import Kafka
 from tests.services.minio import Minio
 from tests.support import Bucket, KafkaClient, audit
 
@@ -128,3 +131,35 @@ def test_a_stop_while_the_store_is_down_keeps_its_time(
         assert drain.wait(60) == 0, drain.log
         report = audit(topic, bucket, client, records=records, group=group_of(topic))
         assert report.records == 2000
+
+
+def test_a_stop_while_the_broker_hangs_lands_first(
+    daemons: DaemonFactory, buckets: BucketFactory, minio: Minio
+) -> None:
+    """The commit waits for the broker; the objects do not wait for the commit."""
+    bucket = buckets()
+    with Kafka() as broker:
+        client = KafkaClient(broker.bootstrap)
+        topic = f"hangs-{bucket.name[-8:]}"
+        client.create_topic(topic, 4)
+        records = fill(client, topic, 4000, 4)
+        config = sink(
+            topic, minio.endpoint, bucket.name, rotate__schedule__interval__ms=3600000
+        )
+        worker = {"bootstrap.servers": broker.bootstrap}
+        daemon = daemons(config, worker=worker)
+        daemon.wait_log("going on at offset")
+        time.sleep(2)  # all is read
+        assert not data_keys(bucket)
+        broker.pause()
+        began = time.monotonic()
+        daemon.signal(signal.SIGTERM)
+        until(lambda: len(data_keys(bucket)) == 4, "all windows", timeout=3)
+        daemon.wait(20)
+        assert time.monotonic() - began < 15, daemon.log
+        broker.resume()
+        drain = daemons(config, args=["--until-end"], worker=worker)
+        assert drain.wait(60) == 0, drain.log
+        report = audit(topic, bucket, client, records=records, group=group_of(topic))
+        assert report.records == 4000
+        assert len(data_keys(bucket)) == 4
