@@ -179,7 +179,7 @@ static int run(asking *a, bool *stuck)
     pypst_runner *runner = pypst_runner_new(&a->err);
     if (!runner)
         return (void)pypst_raise(a->common, &a->err), -1;
-    pypst_call call = {job, interrupt, a, a->ring, a->common, NULL};
+    pypst_call call = {job, interrupt, a, a->ring, a->common, NULL, 0};
     int rc = pypst_runner_call(runner, &call);
     *stuck = pypst_runner_stuck(runner);
     if (*stuck)

@@ -103,35 +103,40 @@ static int give_way(pypst_logring *ring, const pypst_common *common)
 }
 
 /* The call under way is told to end. A job that does not keeps the memory it uses. */
-static void cut(pypst_runner *runner, const pypst_call *call)
+static void cut(pypst_runner *runner, const pypst_call *call, int64_t grace_ms)
 {
     if (call->interrupt)
         call->interrupt(call->arg);
-    runner->stuck = !wait_without_gil(runner, PYPST_GRACE_MS);
+    runner->stuck = !wait_without_gil(runner, grace_ms);
     if (runner->stuck)
         Py_XINCREF(call->object);
 }
 
+static int refuse(const pypst_call *call)
+{
+    (void)pypst_raise_text(call->common, "busy",
+                           "an interrupted call has not ended yet: make a new object");
+    return -1;
+}
+
 int pypst_runner_call(pypst_runner *runner, const pypst_call *call)
 {
-    if (runner->stuck) {
-        (void)pypst_raise_text(
-            call->common, "busy",
-            "an interrupted call has not ended yet: make a new object");
-        return -1;
-    }
+    const pst_clock *clock = pst_clock_system();
+    int64_t until = call->limit_ms ? pst_mono_ms(clock) + call->limit_ms : INT64_MAX;
+    if (runner->stuck)
+        return refuse(call);
     runner->job = call->job;
     runner->arg = call->arg;
     runner->running = true;
     pst_pool_submit(runner->pool, &runner->slot, run, runner);
     int rc = 0;
     bool ended = false;
-    while (rc == 0 && !ended) {
+    while (rc == 0 && !ended && pst_mono_ms(clock) < until) {
         ended = wait_without_gil(runner, PYPST_SLICE_MS);
         rc = give_way(call->ring, call->common);
     }
     if (!ended)
-        cut(runner, call);
+        cut(runner, call, rc == 0 ? 0 : PYPST_GRACE_MS);
     return rc;
 }
 

@@ -27,6 +27,8 @@ typedef struct pypst_call {
     pypst_logring *ring;
     const pypst_common *common;
     PyObject *object; /* what `arg` is a part of; NULL when it is on its own */
+    int64_t
+        limit_ms; /* 0 = none; what takes longer is interrupted and left: it is stuck */
 } pypst_call;
 
 /* 0 when the job has ended. -1 with an exception when a signal handler raised; the job

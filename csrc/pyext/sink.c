@@ -144,20 +144,41 @@ static void interrupt(void *arg)
     pst_cancel_set(self->env.abort);
 }
 
-/* Runs a job; 0, or -1 with its error, or a signal's, as the exception. */
-static int call(sink *self, void (*job)(void *), void (*when_interrupted)(void *))
+static int call_within(sink *self, void (*job)(void *), void (*when_interrupted)(void *),
+                       int64_t limit_ms)
 {
     pypst_call how = {job,        when_interrupted,   self,
-                      self->ring, self->owner.common, (PyObject *)self};
+                      self->ring, self->owner.common, (PyObject *)self,
+                      limit_ms};
     if (!pypst_runner_stuck(self->runner)) {
         self->rc = PST_OK;
         pst_err_clear(&self->err);
     }
     if (pypst_runner_call(self->runner, &how) < 0)
         return -1;
-    if (self->rc == PST_OK)
+    if (pypst_runner_stuck(self->runner) || self->rc == PST_OK)
         return 0;
     return pypst_raise(self->owner.common, &self->err), -1;
+}
+
+/* Runs a job; 0, or -1 with its error, or a signal's, as the exception. */
+static int call(sink *self, void (*job)(void *), void (*when_interrupted)(void *))
+{
+    return call_within(self, job, when_interrupted, 0);
+}
+
+/* Ends the plugin, whose own threads may hang in a call to the store: then it is left to
+   end by itself, and everything is kept. */
+static int stop_plugin(sink *self)
+{
+    if (!self->plugin || pypst_runner_stuck(self->runner))
+        return 0;
+    pst_cancel_set(self->env.abort);
+    int rc = call_within(self, stop_job, interrupt, PYPST_GRACE_MS);
+    if (pypst_runner_stuck(self->runner))
+        pst_logf(self->env.log, PST_LOG_WARN, self->env.id, "close",
+                 "a call to the store does not end: it is left behind");
+    return rc;
 }
 
 /* ---- life ---- */
@@ -256,25 +277,28 @@ static void free_memory(sink *self)
     self->cluster = self->group = NULL;
 }
 
-/* In the process that made it, with no call under way. */
+/* In the process that made it, with no call under way, and the plugin stopped. */
 static void release(sink *self)
 {
     if (pypst_runner_stuck(self->runner))
         return; /* a thread still uses it all: better leaked than freed */
-    if (self->env.abort)
-        interrupt(self);
-    Py_BEGIN_ALLOW_THREADS if (self->plugin) ops(self)->stop(self->plugin);
-    pypst_runner_free(self->runner);
-    Py_END_ALLOW_THREADS self->plugin = NULL;
-    self->runner = NULL;
+    Py_BEGIN_ALLOW_THREADS pypst_runner_free(self->runner);
+    Py_END_ALLOW_THREADS self->runner = NULL;
     free_memory(self);
 }
 
 static void sink_finalize(PyObject *obj)
 {
     sink *self = (sink *)obj;
-    if (self->runner)
-        pypst_owner_warn(&self->owner, obj);
+    if (!self->runner || self->owner.closed || !pypst_owner_is_here(&self->owner))
+        return;
+    pypst_owner_warn(&self->owner, obj);
+    PyObject *under_way = pypst_exception_take();
+    if (stop_plugin(self) < 0)
+        PyErr_WriteUnraisable(obj);
+    self->owner.closed = true;
+    if (under_way)
+        pypst_exception_put(under_way);
 }
 
 static void sink_dealloc(PyObject *obj)
@@ -630,8 +654,7 @@ static int close_here(sink *self, bool flush)
         rc = land(self);
     if (self->runner && !pypst_runner_stuck(self->runner)) {
         PyObject *first = pypst_exception_take(); /* of the flush */
-        pst_cancel_set(self->env.abort);
-        if (self->plugin && call(self, stop_job, interrupt) < 0 && first)
+        if (stop_plugin(self) < 0 && first)
             PyErr_Clear();
         if (first)
             pypst_exception_put(first);

@@ -100,8 +100,8 @@ static void interrupt(void *arg)
 
 static int call(source *self, void (*job)(void *))
 {
-    pypst_call how = {job,        interrupt,          self,
-                      self->ring, self->owner.common, (PyObject *)self};
+    pypst_call how = {
+        job, interrupt, self, self->ring, self->owner.common, (PyObject *)self, 0};
     return pypst_runner_call(self->runner, &how);
 }
 

@@ -4,8 +4,9 @@
  *
  * Every call runs in the object's runner, so that a signal is honoured while a store does
  * not answer. Errors that may pass are tried a few times: a tool has nobody behind it who
- * does. A create whose answer was lost may have been done: when its repeat finds an
- * object with these very bytes, it was.
+ * does. A create whose answer was lost may have been done, and not only these tries
+ * repeat it: libcurl does by itself when a kept connection breaks. So an object that is
+ * there with these very bytes is ours: who else wrote the same has done the same.
  */
 #include "pyext/runner.h"
 #include "pyext/worker_module.h"
@@ -81,23 +82,13 @@ static pst_rc list_page(store *self, pst_err *err)
     return rc == PST_OK && self->page.nomem ? pst_fail_nomem(err, self->key) : rc;
 }
 
-static pst_rc create(store *self, pst_err *err)
-{
-    pst_store_put put = {.key = self->key,
-                         .bytes = {self->data.buf, (size_t)self->data.len},
-                         .content_type = "application/json",
-                         .create_only = true};
-    put.crc32c = pst_crc32c(0, put.bytes.p, put.bytes.n);
-    return self->store->driver->put(self->store, &put, err);
-}
-
 static pst_rc fail_exists(const store *self, pst_err *err)
 {
     pst_err_clear(err);
     return pst_fail(err, PST_E_EXISTS, "%s exists", self->key);
 }
 
-/* Are the bytes there ours? Who else wrote the same has done the same. */
+/* Are the bytes there ours? */
 static pst_rc compare(store *self, pst_err *err)
 {
     pst_sv ours = {self->data.buf, (size_t)self->data.len};
@@ -109,16 +100,21 @@ static pst_rc compare(store *self, pst_err *err)
     return rc != PST_OK || pst_sv_eq(theirs, ours) ? rc : fail_exists(self, err);
 }
 
-static pst_rc create_again(store *self, pst_err *err)
+static pst_rc create(store *self, pst_err *err)
 {
-    pst_rc rc = create(self, err);
+    pst_store_put put = {.key = self->key,
+                         .bytes = {self->data.buf, (size_t)self->data.len},
+                         .content_type = "application/json",
+                         .create_only = true};
+    put.crc32c = pst_crc32c(0, put.bytes.p, put.bytes.n);
+    pst_rc rc = self->store->driver->put(self->store, &put, err);
     if (rc != PST_E_EXISTS)
         return rc;
     pst_err_clear(err);
     return compare(self, err);
 }
 
-static pst_rc once(store *self, bool again, pst_err *err)
+static pst_rc once(store *self, pst_err *err)
 {
     pst_store *s = self->store;
     switch (self->what) {
@@ -130,7 +126,7 @@ static pst_rc once(store *self, bool again, pst_err *err)
         pst_buf_clear(&self->body);
         return s->driver->get(s, self->key, &self->body, err);
     case CREATE:
-        return again ? create_again(self, err) : create(self, err);
+        return create(self, err);
     case PROBE:
     default:
         return pst_store_probe(s, conf_of(self)->objects.topics_dir, &self->abilities,
@@ -147,7 +143,7 @@ static void job(void *arg)
                                             pst_clock_system(), self->cancel,
                                             pypst_logring_log(self->ring), &self->err);
     for (int i = 0; self->rc == PST_OK && i < TRIES; i++) {
-        self->rc = once(self, i > 0, &self->err);
+        self->rc = once(self, &self->err);
         if (self->rc == PST_OK || !self->err.retriable || i + 1 == TRIES ||
             pst_cancel_wait(self->cancel, PAUSE_MS << i))
             return;
@@ -185,8 +181,8 @@ static int run(store *self, request what, const char *key, const char *other,
             return -1;
         self->what = what;
     }
-    pypst_call call = {job,        interrupt,          self,
-                       self->ring, self->owner.common, (PyObject *)self};
+    pypst_call call = {
+        job, interrupt, self, self->ring, self->owner.common, (PyObject *)self, 0};
     int rc = pypst_runner_call(self->runner, &call);
     if (rc < 0 || self->rc == PST_OK || self->rc == allowed)
         return rc;
@@ -422,7 +418,7 @@ static PyMethodDef methods[] = {
     {"get", (PyCFunction)(void (*)(void))store_get, METH_VARARGS,
      "get($self, key, /)\n--\n\nThe bytes of a small object, or None."},
     {"create", (PyCFunction)(void (*)(void))store_create, METH_VARARGS,
-     "create($self, key, data, /)\n--\n\nCreate an object; False if there is one "
+     "create($self, key, data, /)\n--\n\nCreate an object; False if there is another "
      "already."},
     {"probe", (PyCFunction)(void (*)(void))store_probe, METH_NOARGS,
      "probe($self, /)\n--\n\nDoes the store create conditionally? Found out by trying."},

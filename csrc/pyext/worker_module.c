@@ -245,7 +245,7 @@ static bool run_sample(inference *i, pypst_logring *ring, bool *stuck)
     pypst_runner *runner = pypst_runner_new(&i->err);
     if (!runner)
         return pypst_raise(i->common, &i->err), false;
-    pypst_call call = {sample_job, interrupt_sample, i, ring, i->common, NULL};
+    pypst_call call = {sample_job, interrupt_sample, i, ring, i->common, NULL, 0};
     int rc = pypst_runner_call(runner, &call);
     *stuck = pypst_runner_stuck(runner);
     if (*stuck)

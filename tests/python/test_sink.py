@@ -9,11 +9,14 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 import penstock
 from penstock import FatalError, S3CsvSink
+from penstock._worker import Store as ObjectStore
+from tests.chaos.proxy import Proxy
 from tests.conftest import BucketFactory
 from tests.services import Minio
 from tests.support import Folder, parse_csv, sink_config
@@ -262,6 +265,33 @@ def test_a_store_that_refuses(minio: Minio, buckets: BucketFactory) -> None:
             sink.put([record(0)])
         assert caught.value.code == code
         sink.close()
+
+
+def test_a_create_whose_answer_is_lost(
+    minio: Minio, buckets: BucketFactory, tmp_path: Path
+) -> None:
+    """`create` of chain's tools: the repeat finds what the first try made."""
+    bucket = buckets()
+    with Proxy(tmp_path / "proxy.log") as proxy:
+        port = proxy.open("s3", urlsplit(minio.endpoint).port or 0, http=True)
+        settings = minio_config(minio, bucket.name)
+        settings["store.url"] = f"http://127.0.0.1:{port}"
+        store = ObjectStore(settings)
+        assert store.create("first", b"mine")
+        assert not store.create("first", b"yours")
+        for n, kind in enumerate(("answer-lost", "500-done")):
+            rule = proxy.rule(["s3"], kind, count=1)
+            assert store.create(f"lost/{n}", b"mine")
+            assert proxy.hits(rule) == 1
+        bucket.put("theirs", b"theirs")
+        bucket.put("long", b"x" * (1024 * 1024 + 1))
+        for key in ("theirs", "long"):
+            proxy.rule(["s3"], "answer-lost", count=1)
+            assert not store.create(key, b"mine")
+        store.close()
+    assert {o.key: o.body for o in bucket.objects("lost/")} == {
+        "lost/0": b"mine", "lost/1": b"mine",
+    }  # fmt: skip
 
 
 INTERRUPT = """
