@@ -148,6 +148,18 @@ static pst_sv trim_all(pst_sv s)
     return s;
 }
 
+/* Java's String.trim(), which leaves DEL. */
+static pst_sv trim_java(pst_sv s)
+{
+    while (s.n && (unsigned char)s.p[0] <= ' ') {
+        s.p++;
+        s.n--;
+    }
+    while (s.n && (unsigned char)s.p[s.n - 1] <= ' ')
+        s.n--;
+    return s;
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -307,10 +319,10 @@ static pst_rc from_text(pst_context *ctx, pst_sv raw, pst_value_type to, pst_cel
         return PST_OK;
     case PST_T_FLOAT:
     case PST_T_DOUBLE:
-        out->null = !real_of_text(s, to.type == PST_T_FLOAT, &out->as.d);
+        out->null = !real_of_text(trim_java(raw), to.type == PST_T_FLOAT, &out->as.d);
         return PST_OK;
     case PST_T_DECIMAL:
-        s = pst_convert_digits(ctx, s);
+        s = pst_convert_digits(ctx, trim_java(raw));
         return s.p ? to_decimal(ctx, s, to, out) : PST_E_NOMEM;
     case PST_T_BINARY:
         out->as.s = raw;

@@ -284,9 +284,10 @@ static pst_rc bind_arg(binder *b, const pst_expr *e, size_t i, pst_code *code)
     pst_code *arg = NULL;
     pst_rc rc = bind(b, e->args[i], &arg);
     if (rc == PST_OK && want != PST_FUNC_COMMON)
-        rc = convert(b, e->args[i]->pos, &arg,
-                     want == PST_FUNC_MOMENT ? moment_type(code, e, arg)
-                                             : (pst_value_type){.type = plain_type(want)});
+        rc =
+            convert(b, e->args[i]->pos, &arg,
+                    want == PST_FUNC_MOMENT ? moment_type(code, e, arg)
+                                            : (pst_value_type){.type = plain_type(want)});
     if (rc != PST_OK) {
         pst_code_free(arg);
         return rc;

@@ -241,8 +241,8 @@ static pst_rc run_to_timestamp(const pst_func_call *call, pst_cell *out)
         *out = *in;
         return PST_OK;
     }
-    out->null = !pst_pattern_parse_timestamp(call->pattern, in->as.s, call->ctx->zone,
-                                             &micros);
+    out->null =
+        !pst_pattern_parse_timestamp(call->pattern, in->as.s, call->ctx->zone, &micros);
     out->as.i = micros;
     return PST_OK;
 }
@@ -251,7 +251,7 @@ static pst_rc run_to_timestamp(const pst_func_call *call, pst_cell *out)
 static pst_rc run_to_date(const pst_func_call *call, pst_cell *out)
 {
     pst_cell stamp;
-    if (!call->pattern || call->types[0] == PST_T_DATE)
+    if (!call->pattern)
         return cast_to(call, call->types[0], &call->args[0], PST_T_DATE, out);
     pst_rc rc = run_to_timestamp(call, &stamp);
     return rc ? rc : cast_to(call, PST_T_TIMESTAMP, &stamp, PST_T_DATE, out);

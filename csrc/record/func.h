@@ -9,7 +9,8 @@
 
 enum { PST_FUNC_ARGS_MAX = 100 };
 
-/* MOMENT: dates, times and texts as they are; COMMON: the type that all arguments share. */
+/* MOMENT: dates, times and texts as they are; COMMON: the type that all arguments share.
+ */
 typedef enum pst_func_type {
     PST_FUNC_STRING,
     PST_FUNC_INT,

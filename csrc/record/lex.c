@@ -4,6 +4,7 @@
 #include "record/lex.h"
 
 #include "base/mem.h"
+#include "record/utf8.h"
 
 #include <stdio.h>
 
@@ -101,6 +102,61 @@ static char unescape(char c)
     }
 }
 
+/* `digits` of them in a base at p; -1 = they are not there. */
+static int64_t read_code(const char *p, const char *end, size_t digits, int base)
+{
+    int64_t code = 0;
+    if ((size_t)(end - p) < digits)
+        return -1;
+    for (size_t i = 0; i < digits; i++) {
+        char c = p[i];
+        int digit = is_digit(c)            ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : 99;
+        if (digit >= base)
+            return -1;
+        code = code * base + digit;
+    }
+    return code;
+}
+
+/* Half of a pair without the other one is a question mark, as Java prints it. */
+static uint32_t join_pair(int64_t code, const char **p, const char *end)
+{
+    if (code < 0xD800 || code > 0xDFFF)
+        return code > 0x10FFFF ? '?' : (uint32_t)code;
+    int64_t low = end - *p > 2 && (*p)[0] == '\\' && (*p)[1] == 'u'
+                      ? read_code(*p + 2, end, 4, 16)
+                      : -1;
+    if (code > 0xDBFF || low < 0xDC00 || low > 0xDFFF)
+        return '?';
+    *p += 6;
+    return 0x10000u + ((uint32_t)code - 0xD800u) * 0x400u + ((uint32_t)low - 0xDC00u);
+}
+
+/* Behind a backslash: \u and four digits, \U and eight, three octal ones, one character.
+   \% and \_ keep their backslash. Answers where it ends. */
+static const char *read_escape(const char *p, const char *end, char *out, size_t *n)
+{
+    bool wide = *p == 'U', octal = *p == '0' || *p == '1';
+    int64_t code = -1;
+    size_t digits = wide ? 8 : 4;
+    if (wide || *p == 'u')
+        code = read_code(p + 1, end, digits, 16);
+    else if (octal)
+        code = read_code(p, end, digits = 3, 8);
+    if (code >= 0) {
+        p += digits + !octal;
+        *n += pst_utf8_put(out + *n, join_pair(code, &p, end));
+        return p;
+    }
+    if (*p == '%' || *p == '_')
+        out[(*n)++] = '\\';
+    out[(*n)++] = unescape(*p);
+    return p + 1;
+}
+
 /* A quoted token: back-quotes are doubled, strings use backslashes. */
 static void read_quoted(pst_lex *lex, char quote)
 {
@@ -122,8 +178,12 @@ static void read_quoted(pst_lex *lex, char quote)
             i++;
         else if (c == quote)
             break;
-        else if (c == '\\' && quote != '`' && i + 1 < lex->n)
-            c = unescape(lex->text[++i]);
+        if (c == '\\' && quote != '`' && i + 1 < lex->n) {
+            const char *next = read_escape(lex->text + i + 1, lex->text + lex->n,
+                                           lex->value, &lex->value_n);
+            i = (size_t)(next - lex->text) - 1;
+            continue;
+        }
         lex->value[lex->value_n++] = c;
     }
     lex->value[lex->value_n] = '\0';

@@ -13,6 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sparkref import patterns, times
+from sparkref.engine import Message
+
 # ("INT",), ("DECIMAL", p, s), ("STRUCT", [(name, Type)…]), ("ARRAY", Type), ("MAP", Type)
 Type = tuple[Any, ...]
 
@@ -37,7 +40,7 @@ class Group:
 
     schema: list[tuple[str, Type]]
     settings: dict[str, str]
-    records: list[bytes | None] = field(default_factory=list)
+    records: list[Message] = field(default_factory=list)
 
 
 # ---- schema ----
@@ -96,75 +99,202 @@ def leaves(name: str, t: Type, rng: random.Random) -> list[tuple[str, Type]]:
     return [(name, t)]
 
 
-def text_of(rng: random.Random, path: str) -> str:
-    """An expression that makes a text of a leaf."""
+Leaf = tuple[str, Type]
+CONTAINERS = ("STRUCT", "ARRAY", "MAP")
+NUMBERS = ("TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL")
+CASTS = {
+    "STRING": ("BOOLEAN", *NUMBERS, "DATE", "TIMESTAMP", "TIMESTAMP_NTZ"),
+    **dict.fromkeys(("BOOLEAN", *NUMBERS), ("BOOLEAN", *NUMBERS, "TIMESTAMP")),
+    "DATE": ("TIMESTAMP", "TIMESTAMP_NTZ"),
+    "TIMESTAMP": ("DATE", "TIMESTAMP_NTZ", *NUMBERS),
+    "TIMESTAMP_NTZ": ("DATE", "TIMESTAMP"),
+}
+READ = (
+    "yyyy-MM-dd", "dd/MM/yyyy", "yyyyMMdd", "d MMM yyyy", "MM-dd-yyyy", "MMM d, yyyy",
+    "yyyy-MM-dd HH:mm:ss", "yyyy/MM/dd HH:mm", "dd.MM.yyyy hh:mm a", "yyyyMMddHHmmss",
+    "yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "yyyy-DDD", "yy-MM-dd", "MMMM yyyy", "HH:mm", "K:mm a",
+    "yyyy-MM-dd['T'HH:mm:ss]", "y-M-d H:m:s", "yyyy-MM-dd HH:mm:ss X", "yyyy-MM-dd kk:mm",
+    "yyyy-MM-dd HH:mm:ss.SSSSSS", "d/M/y", "yyyy-MM-dd HH:mm:ssxx", "G yyyy-MM-dd", "a",
+)  # fmt: skip
+PRINT = (
+    *READ, "EEE d MMM yyyy", "EEEE", "Q QQ QQQ QQQQ", "D", "DDD", "F", "VV", "O OOOO",
+    "x xx xxx xxxx xxxxx", "X XX XXX XXXX XXXXX", "Z ZZZZ ZZZZZ", "SSSSSSSSS", "S", "yyy",
+    "''yyyy''", "yyyy[ HH:mm]", "GGGG y", "yyyyy", "LLL LLLL", "k K h", "'it''s' yyyy", "",
+)  # fmt: skip
+PIECES = ("'-'", "''", "' '", "'é'", "'x'", '"q"', "7", "-1.50", "TRUE", "NULL", "1e3",
+          "'a' 'b'", "'it\\'s'", "'\\t'", "5L", "'\\u00e9\\101\\ud83d\\ude00\\ud83d'", "'\\%\\U0001F600\\_\\q'", "'2021-07-14'")  # fmt: skip
+
+
+def called(rng: random.Random, name: str, *args: str) -> str:
+    """Functions have no case."""
+    name = rng.choice((name, name, name.upper(), name.capitalize()))
+    return f"{name}({rng.choice((', ', ',')).join(args)})"
+
+
+def pattern_text(rng: random.Random, choices: tuple[str, ...]) -> str:
+    """A pattern as a literal."""
+    return '"' + rng.choice(choices) + '"'
+
+
+def target(rng: random.Random, kind: str) -> Type:
+    """What a value of this kind can be cast to."""
+    to = rng.choice(CASTS.get(kind, ("STRING",)))
+    if to != "DECIMAL":
+        return (to,)
+    return ("DECIMAL", *rng.choice(((10, 2), (5, 2), (12, 3), (38, 18), (20, 0), (1, 1))))
+
+
+@dataclass
+class Expressions:
+    """Random expressions over leaves that both Spark and we take."""
+
+    rng: random.Random
+    leaves: list[Leaf]
+    patterns: bool
+
+    def any(self, depth: int = 0) -> Leaf:
+        """Of any scalar type."""
+        kind = self.rng.random()
+        if depth > 2 or kind < 0.3:
+            return self.rng.choice(self.leaves)
+        if kind < 0.6:
+            return self.text(depth + 1), ("STRING",)
+        if kind < 0.8:
+            inner, t = self.any(depth + 1)
+            if t[0] not in CASTS:
+                return inner, t
+            to = target(self.rng, t[0])
+            return f"CAST({inner} AS {ddl(to)})", to
+        if kind < 0.9:
+            return self.coalesced(depth)
+        if kind < 0.94:
+            return called(self.rng, "length", self.any(depth + 1)[0]), ("INT",)
+        return self.parsed(depth)
+
+    def coalesced(self, depth: int) -> Leaf:
+        """Arguments whose types go together."""
+        first, t = self.any(depth + 1)
+        name = self.rng.choice(("coalesce", "coalesce", "nvl", "ifnull"))
+        if t[0] == "STRING":
+            return called(self.rng, name, first, self.text(depth + 1)), t
+        same = [leaf for leaf in self.leaves if leaf[1] == t]
+        if t[0] in NUMBERS and self.rng.random() < 0.5:
+            other, u = self.rng.choice(
+                [leaf for leaf in self.leaves if leaf[1][0] in NUMBERS]
+                or [("0", ("INT",))]
+            )
+            wide = t if t == u else ("?",)
+            return called(self.rng, name, first, other), wide
+        other = self.rng.choice([leaf[0] for leaf in same] or ["NULL"])
+        return called(self.rng, name, first, other), t
+
+    def parsed(self, depth: int) -> Leaf:
+        """to_date and to_timestamp, of anything."""
+        name = self.rng.choice(("to_date", "to_timestamp"))
+        args = [self.any(depth + 1)[0]]
+        if self.patterns and self.rng.random() < 0.6:
+            args.append(pattern_text(self.rng, READ))
+        kind = "DATE" if name == "to_date" else "TIMESTAMP"
+        return called(self.rng, name, *args), (kind,)
+
+    def moment(self, depth: int) -> str:
+        """What date_format takes."""
+        inner, t = self.any(depth + 1)
+        if t[0] in ("STRING", "DATE", "TIMESTAMP", "TIMESTAMP_NTZ"):
+            return inner
+        return f"to_timestamp({inner})" if t[0] in ("INT", "BIGINT") else "timestamp"
+
+    def text(self, depth: int = 0) -> str:
+        """Of type STRING."""
+        rng = self.rng
+        pick = rng.random()
+        some = [self.any(depth + 1)[0] for _ in range(rng.randint(1, 3))]
+        if rng.random() < 0.4:
+            some.insert(rng.randint(0, len(some)), rng.choice(PIECES))
+        if pick < 0.2:
+            return f"CAST({some[0]} AS STRING)"
+        if pick < 0.4:
+            name = rng.choice(
+                ("trim", "ltrim", "rtrim", "upper", "lower", "ucase", "lcase")
+            )
+            return called(rng, name, some[0])
+        if pick < 0.5:
+            return called(rng, "concat", *some)
+        if pick < 0.58:
+            return "(" + " || ".join(["''", *some]) + ")"
+        if pick < 0.7:
+            sep = rng.choice(("';'", "''", "', '", "topic", some[0], "NULL"))
+            return called(rng, "concat_ws", sep, *some)
+        if pick < 0.85:
+            bounds = [str(rng.randint(-5, 5)), str(rng.randint(-1, 6))]
+            name = rng.choice(("substring", "substr"))
+            return called(rng, name, some[0], *bounds[: rng.randint(1, 2)])
+        if not self.patterns:
+            return rng.choice(("'none'", "topic"))
+        if pick < 0.93:
+            return called(
+                rng, "date_format", self.moment(depth), pattern_text(rng, PRINT)
+            )
+        ints = [
+            n for n, t in self.leaves if t[0] in ("INT", "BIGINT", "SMALLINT", "STRING")
+        ]
+        args = [rng.choice(ints or ["1626228905"])]
+        if rng.random() < 0.5:
+            args.append(pattern_text(rng, PRINT))
+        return called(rng, "from_unixtime", *args)
+
+
+def kafka_item(rng: random.Random, sensitive: bool) -> str:
+    """Columns that are not the record's."""
+    if not sensitive and rng.random() < 0.2:
+        return rng.choice(("KEY", "CAST(Headers[0].Value AS STRING)", "HEADERS.Key[0]"))
+    i = rng.choice((0, 0, 1, 2, 5, -1))
     return rng.choice((
-        f"CAST({path} AS STRING)", f"trim({path})", f"concat({path}, '-', {path})",
-        f"substring({path}, {rng.randint(-5, 5)}, {rng.randint(0, 6)})",
-        f"concat_ws(';', {path}, 'x', {path})",
+        "topic", "partition", "offset", "timestamp", "key", "timestampType",
+        "CAST(key AS STRING)", "CAST(timestamp AS DATE)", "topic || '-' || partition",
+        f"headers[{i}].key", f"CAST(headers[{i}].value AS STRING)", f"headers.key[{i}]",
+        f"upper(headers[{i}].key)", f"CAST(headers.value[{i}] AS STRING)",
+        f"coalesce(headers[{i}].key, '-')", f"concat_ws(':', headers[{i}].key, offset)",
+        f"CAST(CAST(headers[{i}].value AS STRING) AS INT)",
     ))  # fmt: skip
 
 
-def cast_of(rng: random.Random, path: str, t: Type) -> str:
-    """An expression over a leaf, of any type."""
-    kind = t[0]
-    choices = [f"CAST({path} AS STRING)", path, path]
-    if kind == "STRING":
-        choices += [
-            f"upper({path})", f"trim({path})", f"substring({path}, {rng.randint(-5, 5)}, "
-            f"{rng.randint(0, 6)})", f"concat({path}, '-', {path})",
-            f"coalesce({path}, 'none')", f"concat_ws(';', {path}, 'x')", f"lower({path})",
-            f"CAST({path} AS INT)", f"CAST({path} AS DOUBLE)", f"to_date({path})",
-            f"CAST({path} AS DECIMAL(10,2))", f"CAST({path} AS BOOLEAN)",
-            f"to_timestamp({path})", f"CAST({path} AS TIMESTAMP)", f"CAST({path} AS FLOAT)",
-            f"CAST({path} AS BIGINT)", f"CAST({path} AS DATE)",
-            f"CAST({path} AS TIMESTAMP_NTZ)",
-        ]  # fmt: skip
-    elif kind in ("TIMESTAMP", "DATE"):
-        choices += [
-            f"date_format({path}, 'yyyy/MM/dd HH:mm')", f"CAST({path} AS DATE)",
-            f"CAST({path} AS TIMESTAMP)", f"CAST({path} AS TIMESTAMP_NTZ)",
-            f"date_format({path}, 'EEE d MMM yyyy')",
-        ]  # fmt: skip
-        choices += [f"CAST({path} AS BIGINT)"] if kind == "TIMESTAMP" else []
-    elif kind in ("TINYINT", "SMALLINT", "INT", "BIGINT"):
-        choices += [
-            f"CAST({path} AS TINYINT)", f"CAST({path} AS DOUBLE)", f"from_unixtime({path})",
-            f"CAST({path} AS TIMESTAMP)", f"CAST({path} AS DECIMAL(5,2))",
-            f"CAST({path} AS BOOLEAN)", f"CAST({path} AS FLOAT)", f"CAST({path} AS INT)",
-            f"from_unixtime({path}, 'yyyy-MM-dd')",
-        ]  # fmt: skip
-    elif kind in ("FLOAT", "DOUBLE", "DECIMAL"):
-        choices += [
-            f"CAST({path} AS INT)", f"CAST({path} AS BIGINT)", f"CAST({path} AS FLOAT)",
-            f"CAST({path} AS DECIMAL(12,3))", f"CAST({path} AS DOUBLE)",
-            f"CAST({path} AS SMALLINT)", f"coalesce({path}, 0)",
-            f"CAST({path} AS TIMESTAMP)",
-        ]  # fmt: skip
-    return rng.choice(choices)
+def path_of(rng: random.Random, path: str, sensitive: bool) -> str:
+    """Perhaps behind data., perhaps in another case."""
+    if path.isascii() and not sensitive and rng.random() < 0.05 and "'" not in path:
+        path = path.swapcase()
+    return f"data.{path}" if rng.random() < 0.04 else path
 
 
-def random_select(rng: random.Random, schema: list[tuple[str, Type]], casts: str) -> str:
-    """`*` where the columns allow it, else some leaves, aliased; casts: text, all."""
-    plain = all(t[0] not in ("STRUCT", "ARRAY", "MAP") for _, t in schema)
-    if plain and rng.random() < 0.5:
-        return "*"
-    items: list[str] = []
-    for name, t in schema:
-        for path, leaf in leaves(quoted(name), t, rng):
-            if rng.random() < 0.85:
-                text = path
-                if rng.random() < 0.3:
-                    text = (
-                        text_of(rng, path)
-                        if casts == "text"
-                        else cast_of(rng, path, leaf)
-                    )
-                items.append(f"{text} AS c{len(items)}")
+def random_select(
+    rng: random.Random, schema: list[tuple[str, Type]], settings: dict[str, str]
+) -> str:
+    """`*` where the columns allow it, else some leaves and expressions, aliased."""
+    plain = all(t[0] not in CONTAINERS for _, t in schema)
+    if plain and rng.random() < 0.4:
+        return rng.choice(("*", "data.*"))
+    sensitive = settings.get("spark.sql.caseSensitive") == "true"
+    legacy = settings.get("spark.sql.legacy.timeParserPolicy") == "LEGACY"
+    found = [leaf for n, t in schema for leaf in leaves(quoted(n), t, rng)]
+    found = [(path_of(rng, path, sensitive), t) for path, t in found]
+    make = Expressions(rng, found or [("topic", ("STRING",))], not legacy)
+    items = [path for path, _ in found if rng.random() < 0.7]
+    if rng.random() < 0.6:
+        items += [make.any()[0] for _ in range(rng.randint(1, 4))]
+    if rng.random() < 0.25:
+        items.append(kafka_item(rng, sensitive))
     rng.shuffle(items)
-    if rng.random() < 0.1:
-        items.append(rng.choice(("topic", "partition", "offset", "timestamp", "key")))
-    return ", ".join(items) or "topic"
+    aliased = [
+        f"{item} {rng.choice(('AS ', 'AS ', 'as ', ''))}"
+        + quoted(f"c{rng.choice(('', '', ' '))}{i}")
+        for i, item in enumerate(items)
+    ]
+    for name, t in schema:
+        flat = t[0] == "STRUCT" and all(f[0] not in CONTAINERS for _, f in t[1])
+        if flat and rng.random() < 0.15:
+            aliased.append(f"{quoted(name)}.*")
+            break
+    return ", ".join(aliased) or "topic"
 
 
 # ---- options ----
@@ -172,10 +302,13 @@ def random_select(rng: random.Random, schema: list[tuple[str, Type]], casts: str
 FORMATS = (
     "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd'T'HH:mm:ss.SSSX", "dd/MM/yyyy HH:mm",
     "yyyy-MM-dd'T'HH:mm:ss[.SSS][XXX]", "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "yyyy-MM-dd hh:mm:ss a", "d MMM yyyy HH:mm:ss", "yyyyMMddHHmmss",
 )  # fmt: skip
+# FastDateFormat knows other letters, and these ones otherwise
+NOT_LEGACY = ("EEEE", "'Q'Q yyyy DDD", "yyyy-MM-dd VV O", "Z ZZZZ x")
 
 
-def random_options(rng: random.Random, formats: bool) -> dict[str, str]:
+def random_options(rng: random.Random) -> dict[str, str]:
     """Each option rarely, so that most groups have one or two."""
     out: dict[str, str] = {}
 
@@ -191,12 +324,12 @@ def random_options(rng: random.Random, formats: bool) -> dict[str, str]:
     for name in ("allowSingleQuotes", "allowNonNumericNumbers"):
         maybe(f"json.{name}", "false")
     maybe("json.primitivesAsString", "true", p=0.02)
-    if formats:
-        random_formats(maybe)
+    random_formats(maybe)
+    maybe("json.mode", "FAILFAST")
     maybe("json.enableDateTimeParsingFallback", "true", "false", p=0.03)
     maybe("spark.sql.session.timeZone", *ZONES, p=0.4)
     maybe("spark.sql.json.enablePartialResults", "false", p=0.12)
-    maybe("spark.sql.legacy.timeParserPolicy", "CORRECTED", p=0.1)
+    maybe("spark.sql.legacy.timeParserPolicy", "CORRECTED", "LEGACY", "LEGACY", p=0.12)
     maybe("spark.sql.caseSensitive", "true")
     maybe("csv.sep", "|", "\t", ";", "||", ";;", "x", "^|", " ", "ab", p=0.15)
     maybe("csv.header", "true")
@@ -211,17 +344,38 @@ def random_options(rng: random.Random, formats: bool) -> dict[str, str]:
     maybe("csv.ignoreLeadingWhiteSpace", "false", p=0.15)
     maybe("csv.ignoreTrailingWhiteSpace", "false", p=0.15)
     maybe("csv.comment", "#", ";", "a", "\x00")
+    maybe("csv.encoding", "ISO-8859-1", "US-ASCII", "UTF-16LE", "UTF-16BE", p=0.05)
+    maybe("csv.dialect", "rfc4180", p=0.05)
+    maybe("csv.formula.guard", "true", p=0.05)
     maybe("spark.sql.legacy.nullValueWrittenAsQuotedEmptyStringCsv", "true")
+    if out.get("spark.sql.legacy.timeParserPolicy") == "LEGACY":
+        for name in [n for n in out if out[n] in NOT_LEGACY]:
+            del out[name]
     return out
 
 
 def random_formats(maybe: Callable[..., None]) -> None:
-    """Patterns; the reference in Python knows the defaults only."""
-    maybe("json.dateFormat", "yyyy-MM-dd", "dd/MM/yyyy", "yyyyMMdd", "d MMM yyyy", p=0.08)
+    """Patterns."""
+    dates = (
+        "yyyy-MM-dd",
+        "dd/MM/yyyy",
+        "yyyyMMdd",
+        "d MMM yyyy",
+        "MM/dd/yyyy",
+        "yyyy-M-d",
+    )
+    maybe("json.dateFormat", *dates, p=0.08)
     maybe("json.timestampFormat", *FORMATS, p=0.1)
     maybe("json.timestampNTZFormat", "yyyy-MM-dd'T'HH:mm:ss", "yyyy-MM-dd HH:mm:ss[.SSS]")
-    maybe("csv.dateFormat", "dd/MM/yyyy", "d MMM yyyy", "yyyyMMdd", "EEEE", p=0.08)
-    maybe("csv.timestampFormat", *FORMATS, "yyyy-MM-dd hh:mm:ss a", "HH:mm:ss.SSS", p=0.1)
+    maybe("csv.dateFormat", *dates, "EEEE", "'Q'Q yyyy DDD", p=0.08)
+    maybe(
+        "csv.timestampFormat",
+        *FORMATS,
+        "HH:mm:ss.SSS",
+        "yyyy-MM-dd VV O",
+        "Z ZZZZ x",
+        p=0.1,
+    )
     maybe("csv.timestampNTZFormat", "yyyy-MM-dd HH:mm:ss", "yyyyMMddHHmmssSSS")
 
 
@@ -320,8 +474,24 @@ def number(rng: random.Random) -> str:
     return rng.choice(("", "-")) + text
 
 
+COMPILED = {p: patterns.Pattern(p) for p in (*READ, *FORMATS)}
+
+
+def by_pattern(rng: random.Random) -> str:
+    """As a pattern would print it, or a character off."""
+    seconds = rng.choice((rng.randint(0, 2**31), rng.randint(-(2**37), 2**38)))
+    micros = seconds * times.MICROS + rng.choice((0, 0, 564_000, rng.randint(0, 999_999)))
+    text = COMPILED[rng.choice(list(COMPILED))].timestamp(micros, times.zone_of("+03:00"))
+    if rng.random() < 0.15:
+        at = rng.randint(0, len(text))
+        text = text[:at] + rng.choice(("", " ", "0", "-", "x", "9")) + text[at + 1 :]
+    return text
+
+
 def stamp(rng: random.Random) -> str:
     """A date or time, right or nearly so."""
+    if rng.random() < 0.2:
+        return by_pattern(rng)
     if rng.random() < 0.5:
         return rng.choice(STAMPS if rng.random() < 0.7 else DATES)
     year = rng.choice(
@@ -360,6 +530,8 @@ def scalar(rng: random.Random, t: Type) -> str:
     if kind in ("TIMESTAMP", "TIMESTAMP_NTZ"):
         return json_string(rng, stamp(rng)) if rng.random() < 0.9 else number(rng)
     pick = rng.random()
+    if pick < 0.1:
+        return json_string(rng, stamp(rng))
     if pick < 0.65:
         text = "".join(rng.choice(TEXTS) for _ in range(rng.choice((1, 1, 1, 2, 4, 12))))
         return json_string(rng, text)
@@ -449,22 +621,45 @@ def damaged(rng: random.Random, text: bytes) -> bytes:
     return rng.choice((b"", b" ", b"null", b"1", b'"a"', b"[]", b"{}", b"true", b"NaN"))
 
 
-def record(rng: random.Random, schema: list[tuple[str, Type]]) -> bytes | None:
-    """One record's value."""
+HEADERS = (b"a", b"trace-id", b"", "ключ".encode(), b"b\xff", b"content type")
+BYTES = (
+    b"",
+    b"1",
+    b"application/json",
+    "é".encode(),
+    b"\xff\xfe",
+    b" 12 ",
+    b"2021-07-14",
+)
+
+
+def record(rng: random.Random, schema: list[tuple[str, Type]]) -> Message:
+    """One record."""
+    message = Message(None)
+    if rng.random() < 0.2:
+        message.key = rng.choice((None, *BYTES))
+    if rng.random() < 0.2:
+        message.timestamp_ms = rng.choice(
+            (-1, 0, 1, 999, 1_700_000_000_123, 253_402_300_800_000)
+        )
+    if rng.random() < 0.6:
+        message.headers = [
+            (rng.choice(HEADERS), rng.choice((None, *BYTES)))
+            for _ in range(rng.choice((0, 1, 1, 2, 3)))
+        ] or None
     if rng.random() < 0.005:
-        return None
+        return message
     text = object_of(rng, schema).encode("utf-8", "surrogatepass")
     while rng.random() < 0.15:
         text = damaged(rng, text)
-    return text
+    message.value = text
+    return message
 
 
-def random_group(
-    rng: random.Random, records: int, casts: str = "all", formats: bool = True
-) -> Group:
+def random_group(rng: random.Random, records: int) -> Group:
     """One group; its settings have the names that a user types."""
     schema = random_fields(rng, 0)
-    settings = random_options(rng, formats)
+    settings = random_options(rng)
     fields = list(schema)
     if rng.random() < 0.12:
         fields.insert(rng.randint(0, len(fields)), ("_corrupt_record", ("STRING",)))
@@ -472,7 +667,7 @@ def random_group(
         fields.append(("bad", ("STRING",)))
         settings["json.columnNameOfCorruptRecord"] = "bad"
     settings["value.schema"] = ", ".join(f"{quoted(n)} {ddl(t)}" for n, t in fields)
-    settings["select"] = random_select(rng, fields, casts)
+    settings["select"] = random_select(rng, fields, settings)
     group = Group(fields, settings)
     group.records = [record(rng, schema) for _ in range(records)]
     return group

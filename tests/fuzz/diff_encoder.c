@@ -2,16 +2,23 @@
  * diff_encoder.c - the real reader and CSV writer behind a pipe, for diff.py.
  *
  * stdin:  any number of groups. A group is a count of settings, each a name and a value,
- *         then a count of records, each a value. All counts and lengths are 4 bytes, big
- *         endian; a length of -1 is a tombstone.
+ *         then a count of records. A record is a value, a key, a timestamp of 8 bytes and
+ *         a count of headers, -1 for none, each a key and a value. All counts and lengths
+ *         are 4 bytes, big endian; a length of -1 is null.
  * stdout: for a group 0, the header's bytes and each record's row (length, bytes); a
  *         length of -1 and then a text is a record that was refused. Or 1 and a text: the
  *         settings are refused.
- * Key, topic, partition, offset and timestamp are the same for every record.
+ * Topic, partition and offset are the same for every record.
  */
 #include "fuzz_row.h"
 
-enum { GROUP_MAX = 1 << 20, BYTES_MAX = 1 << 28 };
+enum { GROUP_MAX = 1 << 20, BYTES_MAX = 1 << 28, HEADERS_MAX = 8 };
+
+/* What pst_msg.headers points to. */
+typedef struct headers {
+    size_t n;
+    pst_sv key[HEADERS_MAX], value[HEADERS_MAX];
+} headers;
 
 static bool get_number(int64_t *out)
 {
@@ -34,6 +41,49 @@ static pst_sv get_bytes(void)
     FUZZ_CHECK(p && fread(p, 1, (size_t)n, stdin) == (size_t)n);
     p[n] = '\0';
     return (pst_sv){p, (size_t)n};
+}
+
+static void free_bytes(pst_sv bytes)
+{
+    pst_free((char *)(uintptr_t)bytes.p);
+}
+
+static pst_rc header_at(const void *all, size_t index, pst_sv *key, pst_sv *value)
+{
+    const headers *h = all;
+    if (index >= h->n)
+        return PST_E_NOT_FOUND;
+    *key = h->key[index];
+    *value = h->value[index];
+    return PST_OK;
+}
+
+/* Everything in it is to be freed by free_msg(). */
+static void get_msg(pst_msg *msg, headers *h)
+{
+    int64_t high, low, n;
+    *msg = (pst_msg){.topic = "users", .partition = 3, .offset = 42};
+    msg->value = get_bytes();
+    msg->key = get_bytes();
+    FUZZ_CHECK(get_number(&high) && get_number(&low) && get_number(&n));
+    msg->timestamp_ms = (int64_t)((uint64_t)high << 32 | (uint32_t)low);
+    FUZZ_CHECK(n <= HEADERS_MAX);
+    *h = (headers){.n = n < 0 ? 0 : (size_t)n};
+    msg->headers = n < 0 ? NULL : h;
+    for (size_t i = 0; i < h->n; i++) {
+        h->key[i] = get_bytes();
+        h->value[i] = get_bytes();
+    }
+}
+
+static void free_msg(pst_msg *msg, headers *h)
+{
+    free_bytes(msg->value);
+    free_bytes(msg->key);
+    for (size_t i = 0; i < h->n; i++) {
+        free_bytes(h->key[i]);
+        free_bytes(h->value[i]);
+    }
 }
 
 static void put_number(uint32_t n)
@@ -63,8 +113,8 @@ static void get_settings(pst_props *props, pst_conf_report *report)
         pst_sv name = get_bytes(), value = get_bytes();
         FUZZ_CHECK(name.p && value.p);
         FUZZ_CHECK(pst_props_set(props, name.p, value.p, "diff", report) == PST_OK);
-        pst_free((char *)(uintptr_t)name.p);
-        pst_free((char *)(uintptr_t)value.p);
+        free_bytes(name);
+        free_bytes(value);
     }
 }
 
@@ -79,6 +129,7 @@ static pst_rc open_pipe(fuzz_pipe *pipe, const pst_props *props, pst_conf_report
     rc = rc ? rc : pst_reader_new(&pipe->reader, &conf.reader, err);
     if (rc == PST_OK) {
         const pst_column *columns = pst_reader_columns(pipe->reader, &pipe->columns);
+        (void)pst_reader_set_headers(pipe->reader, header_at);
         pst_csv_borrow(&conf.csv, &conf.reader);
         rc = pst_format_csv.open(&pipe->writer, &conf.csv, columns, pipe->columns, err);
         conf.csv.session_time_zone = NULL;
@@ -87,18 +138,12 @@ static pst_rc open_pipe(fuzz_pipe *pipe, const pst_props *props, pst_conf_report
     return rc;
 }
 
-static void answer(fuzz_pipe *pipe, pst_sv value, pst_buf *out)
+static void answer(fuzz_pipe *pipe, const pst_msg *msg, pst_buf *out)
 {
     pst_row row;
     pst_err err = PST_ERR_INIT;
-    pst_msg msg = {.topic = "users",
-                   .partition = 3,
-                   .offset = 42,
-                   .timestamp_ms = 1626228905564,
-                   .key = PST_SV("k\xc3\xa9"),
-                   .value = value};
     pst_buf_clear(out);
-    if (pst_reader_read(pipe->reader, &msg, &row, &err) != PST_OK ||
+    if (pst_reader_read(pipe->reader, msg, &row, &err) != PST_OK ||
         pst_format_csv.row(pipe->writer, &row, out, &err) != PST_OK)
         put_refused(err.text);
     else
@@ -115,10 +160,12 @@ static void answer_all(fuzz_pipe *pipe, int64_t n, bool opened)
         put_bytes((pst_sv){out.data, out.len});
     }
     for (; n; n--) {
-        pst_sv value = get_bytes();
+        headers h;
+        pst_msg msg;
+        get_msg(&msg, &h);
         if (opened)
-            answer(pipe, value, &out);
-        pst_free((char *)(uintptr_t)value.p);
+            answer(pipe, &msg, &out);
+        free_msg(&msg, &h);
     }
     pst_buf_done(&out);
 }

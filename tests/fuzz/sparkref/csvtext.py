@@ -42,6 +42,7 @@ class Writer:
     ignore_trailing: bool
     header: bool
     legacy_null: bool
+    double_line: bool = True  # a line end in a value becomes a separator of two
 
     @classmethod
     def from_options(cls, csv: dict[str, str], legacy_null: bool) -> Writer:
@@ -50,6 +51,8 @@ class Writer:
         def flag(name: str, default: bool) -> bool:
             return csv.get(name, str(default)).lower() == "true"
 
+        if csv.get("dialect") == "rfc4180":
+            return cls.rfc4180(csv, legacy_null)
         quote = char_option(csv.get("quote", '"'))
         escape = char_option(csv.get("escape", "\\"))
         own = (
@@ -77,6 +80,20 @@ class Writer:
             header=flag("header", False),
             legacy_null=legacy_null,
         )  # fmt: skip
+
+    @classmethod
+    def rfc4180(cls, csv: dict[str, str], legacy_null: bool) -> Writer:
+        """csv.dialect: none of Spark's; docs/CONFIGURATION.md says what it is."""
+        own = ("dialect", "quote", "escape", "charToEscapeQuoteEscaping", "lineSep",
+               "comment", "escapeQuotes", "ignoreLeadingWhiteSpace",
+               "ignoreTrailingWhiteSpace")  # fmt: skip
+        left = {k: v for k, v in csv.items() if k not in own}
+        left |= {"escape": '"', "lineSep": "\r\n", "ignoreLeadingWhiteSpace": "false",
+                 "ignoreTrailingWhiteSpace": "false"}  # fmt: skip
+        writer = cls.from_options(left, legacy_null)
+        writer.comment = ""  # no character is
+        writer.double_line = False
+        return writer
 
     def row(self, fields: list[str | None]) -> str:
         """With its line separator; nothing for a row that is empty."""
@@ -109,7 +126,8 @@ class Writer:
 
     def put(self, text: str) -> None:
         """WriterCharAppender.append(char): a line end becomes the separator."""
-        self.out.append(self.line if text == "\n" and len(self.line) > 1 else text)
+        double = text == "\n" and len(self.line) > 1 and self.double_line
+        self.out.append(self.line if double else text)
 
     def trigger(self, c: str) -> bool:
         """Characters that call for quotes, the separator apart."""

@@ -1,71 +1,134 @@
-"""Settings, as a user types them, and a record's value: the CSV row that Spark writes."""
+"""Settings, as a user types them, and a record: the CSV row that Spark writes."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
-from . import csvtext, numbers, row, times, tokens
+from . import casts, csvtext, functions, legacy, patterns, row, select, times, tokens
+from .functions import Unsupported
+from .row import Type
 
-KAFKA = {
-    "key": (row.Type("STRING"), "ké".encode()),
-    "topic": (row.Type("STRING"), b"users"),
-    "partition": (row.Type("INT"), 3),
-    "offset": (row.Type("BIGINT"), 42),
-    "timestamp": (row.Type("TIMESTAMP"), 1_626_228_905_564_000),
-    "timestamptype": (row.Type("INT"), 0),
-}
-STRING = row.Type("STRING")
-Typed = tuple[row.Type, Any]
+__all__ = ["Message", "Reference", "Refused", "Unsupported"]
+TIMED = {"DATE": "dateFormat", "TIMESTAMP": "timestampFormat",
+         "TIMESTAMP_NTZ": "timestampNTZFormat"}  # fmt: skip
 
 
-class Unsupported(Exception):
-    """A setting or expression that this reference does not know."""
+class Refused(Exception):
+    """FAILFAST and the record is bad."""
 
 
-def flag(settings: dict[str, str], name: str, default: bool) -> bool:
-    """A boolean setting."""
-    return settings.get(name, str(default)).lower() == "true"
+@dataclass
+class Message:
+    """A Kafka record; headers None are none at all."""
+
+    value: bytes | None
+    key: bytes | None = "ké".encode()
+    timestamp_ms: int = 1_626_228_905_564
+    headers: list[tuple[bytes, bytes | None]] | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """Those that the select list knows."""
+        return {
+            "key": self.key,
+            "topic": b"users",
+            "partition": 3,
+            "offset": 42,
+            "timestamp": self.timestamp_ms * 1000,
+            "timestamptype": 0,
+            "headers": self.headers
+            and [{"key": casts.decode(k).encode(), "value": v} for k, v in self.headers],
+        }
+
+
+@dataclass
+class Session:
+    """What all parts look up."""
+
+    settings: dict[str, str]
+    zone: times.Zone = field(init=False)
+    legacy: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.zone = times.zone_of(self.settings.get("spark.sql.session.timeZone", "UTC"))
+        policy = self.settings.get("spark.sql.legacy.timeParserPolicy", "EXCEPTION")
+        self.legacy = policy == "LEGACY"
+
+    def flag(self, name: str, default: bool) -> bool:
+        """A boolean setting."""
+        return self.settings.get(name, str(default)).lower() == "true"
+
+    def format(self, name: str, default: str = "") -> Any:
+        """A pattern that is set, or, of old, the one that holds unless another is."""
+        text = self.settings.get(name)
+        if self.legacy and "NTZ" not in name:
+            return legacy.Fast(text or default)
+        return patterns.Pattern(text) if text else None
 
 
 class Reference:
     """One group's reader and writer."""
 
     def __init__(self, settings: dict[str, str]) -> None:
-        for name in settings:
-            if name.lower().endswith("format") and name != "number.format":
-                raise Unsupported(name)
+        session = Session(settings)
+        self.session, self.zone = session, session.zone
         self.schema = row.read_schema(settings["value.schema"])
-        self.items = row.read_select(settings.get("select", "*"), self.schema)
+        self.items = select.read_select(settings.get("select", "*"), self.schema)
         self.corrupt = settings.get("json.columnNameOfCorruptRecord", "_corrupt_record")
-        self.session = times.zone_of(settings.get("spark.sql.session.timeZone", "UTC"))
-        self.sensitive = flag(settings, "spark.sql.caseSensitive", False)
-        fallback = settings.get("json.enableDateTimeParsingFallback", "true") != "false"
-        self.converter = row.Converter(
-            session=self.session,
-            features=tokens.Features(
-                single_quotes=flag(settings, "json.allowSingleQuotes", True),
-                non_numeric=flag(settings, "json.allowNonNumericNumbers", True),
-                comments=flag(settings, "json.allowComments", False),
-                unquoted_names=flag(settings, "json.allowUnquotedFieldNames", False),
-                leading_zeros=flag(settings, "json.allowNumericLeadingZeros", False),
-                any_backslash=flag(
-                    settings, "json.allowBackslashEscapingAnyCharacter", False
-                ),
-                control_chars=flag(settings, "json.allowUnquotedControlChars", False),
-            ),
-            partial=flag(settings, "spark.sql.json.enablePartialResults", True),
-            date_fallback=fallback,
-            stamp_fallback=fallback,
-        )
+        self.failfast = settings.get("json.mode", "PERMISSIVE") == "FAILFAST"
+        self.sensitive = session.flag("spark.sql.caseSensitive", False)
+        self.converter = self.make_converter()
+        binder = functions.Binder(self.schema, self.sensitive, self.zone, session.legacy)
+        self.bound = [binder.bind(item) for _, item in self.items]
         csv = {k[4:]: v for k, v in settings.items() if k.startswith("csv.")}
-        legacy = "spark.sql.legacy.nullValueWrittenAsQuotedEmptyStringCsv"
-        self.writer = csvtext.Writer.from_options(csv, flag(settings, legacy, False))
+        name = "spark.sql.legacy.nullValueWrittenAsQuotedEmptyStringCsv"
+        self.writer = csvtext.Writer.from_options(csv, session.flag(name, False))
+        self.guard = session.flag("csv.formula.guard", False)
+        self.encoding = csv.get("encoding", "UTF-8")
+        self.formats = {
+            "DATE": session.format("csv.dateFormat", "yyyy-MM-dd"),
+            "TIMESTAMP": session.format(
+                "csv.timestampFormat", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
+            ),
+            "TIMESTAMP_NTZ": session.format("csv.timestampNTZFormat"),
+        }
         self.prune(settings)
+
+    def make_converter(self) -> row.Converter:
+        """from_json's options."""
+        flag, settings = self.session.flag, self.session.settings
+        fallback = settings.get("json.enableDateTimeParsingFallback", "auto")
+
+        def falls_back(name: str) -> bool:
+            if fallback != "auto":
+                return fallback == "true"
+            return self.session.legacy or name not in settings
+
+        return row.Converter(
+            session=self.zone,
+            features=tokens.Features(
+                single_quotes=flag("json.allowSingleQuotes", True),
+                non_numeric=flag("json.allowNonNumericNumbers", True),
+                comments=flag("json.allowComments", False),
+                unquoted_names=flag("json.allowUnquotedFieldNames", False),
+                leading_zeros=flag("json.allowNumericLeadingZeros", False),
+                any_backslash=flag("json.allowBackslashEscapingAnyCharacter", False),
+                control_chars=flag("json.allowUnquotedControlChars", False),
+            ),
+            partial=flag("spark.sql.json.enablePartialResults", True),
+            date_fallback=falls_back("json.dateFormat"),
+            stamp_fallback=falls_back("json.timestampFormat"),
+            date_format=self.session.format("json.dateFormat", "yyyy-MM-dd"),
+            stamp_format=self.session.format(
+                "json.timestampFormat", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
+            ),
+            ntz_format=self.session.format("json.timestampNTZFormat"),
+        )
 
     def prune(self, settings: dict[str, str]) -> None:
         """Spark's optimizer reads nothing but the one column that is selected, unless
         from_json has options."""
-        used = set().union(*(row.roots(item) for _, item in self.items))
+        used = set().union(*(select.roots(item) for _, item in self.items))
         known = {self.same(n) for n, _ in self.schema.fields}
         used = {self.same(n) for n in used} & known
         if len(used) == 1 and not any(k.startswith("json.") for k in settings):
@@ -77,25 +140,30 @@ class Reference:
         """Names of the select list differ by case only where that is asked for."""
         return name if self.sensitive else name.lower()
 
+    def encoded(self, text: str) -> bytes:
+        """String.getBytes: what the character set lacks becomes a question mark."""
+        data = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return data.encode(self.encoding, "replace")
+
     def header(self) -> bytes:
         """What an object starts with."""
         if not self.writer.header:
             return b""
-        return self.writer.row([name for name, _ in self.items]).encode()
+        return self.encoded(self.writer.row([name for name, _ in self.items]))
 
     # ---- a record ----
 
-    def line(self, value: bytes | None) -> bytes:
+    def line(self, message: Message) -> bytes:
         """Its row."""
-        parsed = self.parse(value)
-        fields = [self.text(self.evaluate(item, parsed)) for _, item in self.items]
-        return self.writer.row(fields).encode("utf-8", "surrogatepass")
+        parsed, kafka = self.parse(message.value), message.columns()
+        fields = [self.text(b.run(parsed, kafka), b.type) for b in self.bound]
+        return self.encoded(self.writer.row(fields))
 
     def parse(self, value: bytes | None) -> row.Row:
-        """from_json under PERMISSIVE; a column that is not there is null."""
+        """from_json; under PERMISSIVE a column that is not there is null."""
         if value is None:
             return {}
-        inner = row.Type(
+        inner = Type(
             "STRUCT", fields=[f for f in self.schema.fields if f[0] != self.corrupt]
         )
         parser = tokens.Parser(tokens.utf16_units(value), self.converter.features)
@@ -110,110 +178,24 @@ class Reference:
             kept = partial.value
         except row.NON_FATAL:
             pass
+        if self.failfast:
+            raise Refused
         kept[self.corrupt] = value
         return kept
 
-    # ---- expressions ----
-
-    def evaluate(self, item: row.Item, parsed: row.Row) -> Typed:
-        """Type and value; None is null."""
-        if item.kind == "literal":
-            return STRING, item.name.encode()
-        if item.kind == "call":
-            return self.call(item, parsed)
-        for name, t in self.schema.fields:
-            if self.same(name) == self.same(item.name):
-                return self.walk(t, parsed.get(name), item.steps)
-        found = KAFKA.get(item.name.lower())
-        if not found:
-            raise Unsupported(item.name)
-        return found
-
-    def walk(self, t: row.Type, value: Any, steps: list[Any]) -> Typed:
-        """Fields, elements, keys."""
-        for step in steps:
-            if isinstance(step, str):
-                name, t = next(f for f in t.fields if self.same(f[0]) == self.same(step))
-                value = None if value is None else value[name]
-                continue
-            assert t.item
-            t = t.item
-            if value is None:
-                continue
-            if step[0] == "index":
-                value = value[step[1]] if 0 <= step[1] < len(value) else None
-            else:
-                value = next((v for k, v in value if k == step[1]), None)
-        return t, value
-
-    def call(self, item: row.Item, parsed: row.Row) -> Typed:
-        """Functions of texts."""
-        args = [self.evaluate(a, parsed) for a in item.args]
-        name = item.name
-        if name == "substring":
-            args, bounds = args[:1], [int(a.name) for a in item.args[1:]]
-        texts = [self.string(a) for a in args]
-        if name == "coalesce":
-            return STRING, next((t for t in texts if t is not None), None)
-        if name == "concat_ws":
-            sep, *parts = texts
-            kept = [p for p in parts if p is not None]
-            return STRING, None if sep is None else sep.join(kept)
-        if any(t is None for t in texts):
-            return STRING, None
-        known = [t for t in texts if t is not None]
-        if name == "concat":
-            return STRING, b"".join(known)
-        if name == "cast":
-            return STRING, known[0]
-        if name == "trim":
-            return STRING, known[0].strip(b" ")
-        if name == "substring":
-            return STRING, substring(decode(known[0]), *bounds).encode()
-        raise Unsupported(name)
-
-    def string(self, typed: Typed) -> bytes | None:
-        """CAST AS STRING."""
-        t, value = typed
-        if value is None or t.kind == "STRING":
-            return value
-        if t.kind == "TIMESTAMP":
-            return times.cast_text(value, self.session).encode()
-        if t.kind == "TIMESTAMP_NTZ":
-            return times.cast_text(value, None).encode()
-        text = self.text(typed)
-        assert text is not None
-        return text.encode()
-
-    def text(self, typed: Typed) -> str | None:
+    def text(self, value: Any, t: Type | None) -> str | None:
         """What the writer gets."""
-        t, value = typed
-        if value is None:
+        if value is None or t is None:
             return None
-        if t.kind == "STRING":
-            return decode(value)
-        if t.kind == "BOOLEAN":
-            return "true" if value else "false"
-        if t.kind in ("FLOAT", "DOUBLE"):
-            return numbers.real_text(value, t.kind == "FLOAT")
-        if t.kind == "DATE":
-            return times.date_text(value)
+        pattern = self.formats.get(t.kind)
+        if t.kind == "DATE" and pattern:
+            return str(pattern.date(value))
         if t.kind == "TIMESTAMP":
-            return times.csv_timestamp(value, self.session)
+            if pattern:
+                return str(pattern.timestamp(value, self.zone))
+            return times.csv_timestamp(value, self.zone)
         if t.kind == "TIMESTAMP_NTZ":
-            return times.csv_ntz(value)
-        return str(value)
-
-
-def decode(value: bytes) -> str:
-    """UTF8String.toString."""
-    return (
-        tokens.utf16_units(value).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
-    )
-
-
-def substring(text: str, pos: int, length: int) -> str:
-    """UTF8String.substringSQL."""
-    start = pos - 1 if pos > 0 else len(text) + pos if pos < 0 else 0
-    end = start + length
-    return text[max(start, 0) : max(end, 0)] if end > start else ""
+            return str(pattern.ntz(value)) if pattern else times.csv_ntz(value)
+        text = casts.to_text(value, t, self.zone)
+        guarded = self.guard and t.kind == "STRING" and text[:1] in tuple("=+-@\t\r")
+        return "'" + text if guarded else text

@@ -1,16 +1,18 @@
-"""Spark's JacksonParser and select list: a record's value becomes a row of texts."""
+"""Spark's JacksonParser: a record's value becomes a row of values."""
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 from . import numbers, times, tokens
 from .tokens import ARRAY, ARRAY_END, FLOAT, INT, NAME, NULL, OBJECT, OBJECT_END, STRING
 
 Row = dict[str, Any]
+BLANKS = dict.fromkeys(range(0x21))
 RANGES = {"TINYINT": (-128, 255), "SMALLINT": (-(2**15), 2**15 - 1),
           "INT": (-(2**31), 2**31 - 1), "BIGINT": (-(2**63), 2**63 - 1)}  # fmt: skip
 SPECIAL_TEXTS = {"NaN": "NaN", "+INF": "inf", "+Infinity": "inf", "Infinity": "inf",
@@ -45,7 +47,11 @@ class Type:
     item: Type | None = None
 
 
-WORDS = re.compile(r"\s*(`(?:[^`]|``)*`|'(?:[^'])*'|[A-Za-z_][\w]*|-?\d+|.)", re.S)
+WORDS = re.compile(
+    r"\s*(`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[A-Za-z_]\w*"
+    r"|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[lLdD]?|\|\||.)",
+    re.S | re.A,
+)
 
 
 class Lexer:
@@ -58,6 +64,10 @@ class Lexer:
     def peek(self) -> str:
         """The next word, or nothing."""
         return self.words[self.at] if self.at < len(self.words) else ""
+
+    def next(self) -> str:
+        """The word after it."""
+        return self.words[self.at + 1] if self.at + 1 < len(self.words) else ""
 
     def take(self, expected: str = "") -> str:
         """Goes on."""
@@ -118,6 +128,30 @@ def read_schema(ddl: str) -> Type:
 # ---- values ----
 
 
+class Format(Protocol):
+    """What patterns.py and legacy.py have."""
+
+    def parse_date(self, text: str) -> int:
+        """Days."""
+
+    def parse_timestamp(self, text: str, session: times.Zone) -> int:
+        """Micros."""
+
+    def parse_ntz(self, text: str) -> int:
+        """Micros."""
+
+
+def base64_of(text: str) -> bytes:
+    """Jackson's MIME variant: blanks between groups of four, padding needed."""
+    groups = [
+        c for i, c in enumerate(text) if c > " " or len(text[:i].translate(BLANKS)) % 4
+    ]
+    plain = "".join(groups)
+    if len(plain) % 4 or not re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", plain):
+        raise Bad
+    return base64.b64decode(plain)
+
+
 @dataclass
 class Converter:
     """JacksonParser: tokens to values of the schema's types."""
@@ -127,6 +161,9 @@ class Converter:
     partial: bool
     date_fallback: bool = True
     stamp_fallback: bool = True
+    date_format: Format | None = None  # None: Spark's default
+    stamp_format: Format | None = None
+    ntz_format: Format | None = None
 
     def value(self, p: tokens.Parser, t: Type) -> Any:
         """parseJsonToken and the type's converter."""
@@ -259,22 +296,34 @@ class Converter:
         if t.kind == "DECIMAL":
             return numbers.decimal_of(text.replace(",", ""), t.precision, t.scale)
         raw = tokens.to_utf8(text)
+        if t.kind == "BINARY":
+            return base64_of(text)
         if t.kind == "DATE":
             return self.date(raw)
         if t.kind == "TIMESTAMP":
-            try:
-                return times.parse_timestamp(raw, self.session)
-            except times.TimeError:
-                if not self.stamp_fallback:
-                    raise
-                return times.parse_timestamp(raw.replace(b"GMT", b""), self.session)
+            return self.timestamp(raw)
         if t.kind == "TIMESTAMP_NTZ":
+            if self.ntz_format:
+                return self.ntz_format.parse_ntz(raw.decode())
             return times.parse_ntz(raw, allow_zone=False)
         raise Bad
+
+    def timestamp(self, raw: bytes) -> int:
+        """By the pattern or Spark's own way, then by that of Spark 2."""
+        try:
+            if self.stamp_format:
+                return self.stamp_format.parse_timestamp(raw.decode(), self.session)
+            return times.parse_timestamp(raw, self.session)
+        except times.TimeError:
+            if not self.stamp_fallback:
+                raise
+        return times.parse_timestamp(raw.replace(b"GMT", b""), self.session)
 
     def date(self, raw: bytes) -> int:
         """Spark 1.5 wrote days."""
         try:
+            if self.date_format:
+                return self.date_format.parse_date(raw.decode())
             return times.parse_date(raw)
         except times.TimeError:
             if not self.date_fallback:
@@ -351,75 +400,3 @@ def copy_value(p: tokens.Parser) -> bytes:
         if depth == 0:
             return "".join(out).encode()
         p.next()
-
-
-# ---- the select list ----
-
-
-@dataclass
-class Item:
-    """A path, a literal, a function or CAST AS STRING."""
-
-    kind: str
-    name: str = ""
-    steps: list[Any] = field(default_factory=list)
-    args: list[Item] = field(default_factory=list)
-
-
-def read_item(lex: Lexer) -> Item:
-    """One expression."""
-    word = lex.peek()
-    if word[0] == "'":
-        return Item("literal", lex.take()[1:-1])
-    if re.fullmatch(r"-?\d+", word):
-        return Item("literal", lex.take())
-    name = lex.name()
-    if lex.peek() == "(" and word[0] != "`":
-        return read_call(lex, name.lower())
-    item = Item("path", name)
-    while lex.peek() in (".", "["):
-        if lex.take() == ".":
-            item.steps.append(lex.name())
-            continue
-        key = lex.take()
-        item.steps.append(("key", key[1:-1]) if key[0] == "'" else ("index", int(key)))
-        lex.take("]")
-    return item
-
-
-def read_call(lex: Lexer, name: str) -> Item:
-    """Behind a function's name."""
-    lex.take("(")
-    item = Item("call", name)
-    while lex.peek() != ")":
-        item.args.append(read_item(lex))
-        if lex.peek().upper() == "AS":
-            lex.take()
-            assert lex.take().upper() == "STRING"
-        if lex.peek() == ",":
-            lex.take()
-    lex.take(")")
-    return item
-
-
-def read_select(text: str, schema: Type) -> list[tuple[str, Item]]:
-    """Names and expressions."""
-    if text == "*":
-        return [(name, Item("path", name)) for name, _ in schema.fields]
-    lex, out = Lexer(text), []
-    while lex.peek():
-        item = read_item(lex)
-        name = item.name if not item.steps else str(item.steps[-1])
-        if lex.peek().upper() == "AS":
-            lex.take()
-            name = lex.name()
-        out.append((name, item))
-        if lex.peek() == ",":
-            lex.take()
-    return out
-
-
-def roots(item: Item) -> set[str]:
-    """The columns that an expression uses."""
-    own = {item.name} if item.kind == "path" else set()
-    return own.union(*(roots(a) for a in item.args))

@@ -80,6 +80,7 @@ class Zone:
 
     fixed: int | None
     region: ZoneInfo | None = None
+    name: str = ""
 
     def offset_at(self, seconds: int) -> int:
         """At an instant."""
@@ -138,23 +139,34 @@ def offset_of(text: str) -> int:
     return -total if sign == "-" else total
 
 
+def offset_id(offset: int) -> str:
+    """ZoneOffset.getId()."""
+    if not offset:
+        return "Z"
+    h, rest = divmod(abs(offset), 3600)
+    text = f"{'-' if offset < 0 else '+'}{h:02d}:{rest // 60:02d}"
+    return text + (f":{rest % 60:02d}" if rest % 60 else "")
+
+
 def zone_of(name: str) -> Zone:
     """Spark's getZoneId."""
     name = re.sub(r"([+-])(\d):", r"\g<1>0\2:", name, count=1, flags=re.A)
     name = re.sub(r"([+-])(\d\d):(\d)$", r"\1\2:0\3", name, count=1, flags=re.A)
     name = SHORT_IDS.get(name, name)
     if len(name) <= 1 or name[0] in "+-":
-        return Zone(offset_of(name))
+        offset = offset_of(name)
+        return Zone(offset, name=offset_id(offset))
     for prefix in ("UTC", "GMT", "UT"):
         if name == prefix:
-            return Zone(0)
+            return Zone(0, name=name)
         if name.startswith(prefix) and name[len(prefix)] in "+-":
-            return Zone(offset_of(name[len(prefix) :]))
+            offset = offset_of(name[len(prefix) :])
+            return Zone(offset, name=prefix + (offset_id(offset) if offset else ""))
         if name.startswith(prefix) and prefix != "UT":
             break
     if name not in REGIONS:
         raise TimeError
-    return Zone(None, ZoneInfo(name))
+    return Zone(None, ZoneInfo(name), name)
 
 
 # ---- reading ----
