@@ -134,7 +134,7 @@ check_build
 [ "$mode" = build ] || check_test
 if [ "$mode" = airflow ]; then
     check_airflow
-    mode=test # the rest is the same
+    mode="test" # the rest is the same
 fi
 check_python
 install_missing

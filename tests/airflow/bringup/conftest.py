@@ -128,8 +128,10 @@ def airflow(
 
 @pytest.fixture(scope="session")
 def rest(airflow: Airflow) -> Rest:
-    """Its API. The DAG files are parsed when this is there."""
+    """Its API. The DAGs are there, and run: until now they were paused."""
     session = Rest(airflow)
     for dag in ("penstock_every_minute", "kill_landing", "penstock_assets_read"):
         session.wait_dag(dag)
+    for dag in session.dags():
+        session.pause(dag, False)
     return session

@@ -101,6 +101,10 @@ class Rest:
                     raise AssertionError(self.ask("GET", "/importErrors")) from None
                 time.sleep(5 * POLL_SECONDS)
 
+    def dags(self) -> list[str]:
+        """All DAGs that are parsed."""
+        return [dag["dag_id"] for dag in self.ask("GET", "/dags")["dags"]]
+
     def pause(self, dag: str, paused: bool = True) -> None:
         """Pause or unpause a DAG."""
         self.ask("PATCH", f"/dags/{dag}", {"is_paused": paused})

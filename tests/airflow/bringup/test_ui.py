@@ -49,7 +49,7 @@ def test_a_runs_log(rest: Rest, airflow: Airflow, browser: Browser) -> None:
     task = Task(DAG, run["dag_run_id"], "produce")
     name = quote(task.run)
     if LINE == "3":
-        where = f"dags/{DAG}/runs/{name}/tasks/produce?try_number=1"
+        where = f"dags/{DAG}/runs/{name}/tasks/produce"
     else:
         where = f"dags/{DAG}/grid?dag_run_id={name}&task_id=produce&tab=logs"
     browser.goto(f"{airflow.url}/{where}")
@@ -79,19 +79,19 @@ def _fill_on_3(browser: Browser, airflow: Airflow, name: str) -> None:
         browser.fill(f"input[name={field}]", str(CONNECTION[field]))
     browser.click("button", "Extra Fields")
     for field, value in EXTRA.items():
-        browser.fill(f"#element_{field} input, input#element_{field}", str(value))
+        browser.fill(f"input[name=element_{field}]", str(value))
 
 
 def _fill_on_2(browser: Browser, airflow: Airflow, name: str) -> None:
     browser.goto(f"{airflow.url}/connection/add")
     browser.fill("#conn_id", name)
-    browser.click("#s2id_conn_type a.select2-choice")
+    browser.click("[aria-labelledby=select2-conn_type-container]")
     browser.write("Penstock")
     browser.press("Enter", 13)
     for field in ("host", "port", "login", "schema"):
         browser.fill(f"#{field}", str(CONNECTION[field]))
     for field, value in EXTRA.items():
-        browser.fill(f"#{field}", str(value))
+        browser.fill(f"#extra__penstock__{field}", str(value))
 
 
 def test_the_connection_form(rest: Rest, airflow: Airflow, browser: Browser) -> None:
@@ -104,13 +104,19 @@ def test_the_connection_form(rest: Rest, airflow: Airflow, browser: Browser) -> 
     else:
         _fill_on_2(browser, airflow, name)
         shot(browser, "connection")
-        browser.click("button[type=submit]")
+        browser.click("button[type=submit]", "Save")
     browser.wait_text(name)
     shot(browser, "connections")
     found = rest.ask("GET", f"/connections/{name}")
     assert {key: found[key] for key in CONNECTION} == CONNECTION
     extra = json.loads(found["extra"])
     assert {key: extra[key] for key in EXTRA} == EXTRA
+
+
+EDGES = """
+    [...document.querySelectorAll('.react-flow__edge')]
+        .map(edge => edge.getAttribute('data-testid'))
+"""
 
 
 def test_the_asset_graph(rest: Rest, airflow: Airflow, browser: Browser) -> None:
@@ -127,7 +133,9 @@ def test_the_asset_graph(rest: Rest, airflow: Airflow, browser: Browser) -> None
     browser.wait_text(topic)
     browser.wait_text(prefix)
     shot(browser, "assets")
-    print(browser.run(
-        "[...document.querySelectorAll('.react-flow__edge,.react-flow__node')]"
-        ".map(e => e.getAttribute('data-testid')).join(' ')"
-    ))  # fmt: skip
+    ids = browser.run(EDGES)
+    print(ids)
+    if LINE == "3":
+        land = "task:penstock_assets_land__SEPARATOR__land"
+        assert f"rf__edge-asset:{known[topic]}-{land}" in ids
+        assert f"rf__edge-{land}-asset:{known[prefix]}" in ids
