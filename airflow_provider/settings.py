@@ -7,7 +7,9 @@ password and extras are read here, and there is no assuming of roles then.
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,12 +17,24 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowNotFoundException,
     BaseHook,
+    Context,
     mask_secret,
 )
 
+_NAME_LENGTH = 200
+
 Setting = str | int | float | bool
 Settings = dict[str, Setting]
-_SECRET_PARTS = ("password", "secret", "token", "ssl.key", ".pem", "oauthbearer")
+
+# Of librdkafka's settings, what is called after a secret and is none: masking its value
+# would blot the log.
+_NOT_SECRET = {
+    "sasl.oauthbearer.token.endpoint.url",
+    "sasl.oauthbearer.assertion.private.key.file",
+    "sasl.kerberos.keytab",
+}
+_SCOPES = re.compile(r"^(consumer|producer)\.(override\.)?")
+_USERINFO = re.compile(r"://[^\s/@:]*:([^\s@]+)@")
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +60,53 @@ def as_text(value: Setting) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def is_secret(key: str) -> bool:
-    """Must the value of this librdkafka setting never be shown?"""
-    return any(part in key for part in _SECRET_PARTS)
+def is_secret(owner: str, key: str) -> bool:
+    """Must the value of this setting never be shown?
+
+    `owner` is a connector's class or "worker", whose tables know; librdkafka's settings,
+    which have no table, are known by their names.
+    """
+    from penstock import _worker
+
+    return _SCOPES.sub("", key) not in _NOT_SECRET and _worker.is_secret(owner, key)
+
+
+def mask_secrets(owner: str, settings: Settings) -> None:
+    """Keep secrets out of the log: such settings' values, and passwords in URLs."""
+    for key, value in settings.items():
+        text = as_text(value)
+        if is_secret(owner, key):
+            mask_secret(text)
+        for password in _USERINFO.findall(text):
+            mask_secret(password)
+
+
+def shortened(text: str, limit: int) -> str:
+    """At most `limit` bytes of UTF-8, as different from others as before."""
+    coded = text.encode()
+    if len(coded) <= limit:
+        return text
+    digest = hashlib.sha256(coded).hexdigest()[:16]
+    return f"{coded[: limit - len(digest) - 1].decode(errors='ignore')}-{digest}"
+
+
+def task_name(context: Context, dag_id: str, task_id: str) -> str:
+    """A connector's name out of a task's: the same in every run and try of it.
+
+    `DAG.task`, and `DAG.task.INDEX` when it is mapped. A connector's name is at most 200
+    characters of printable ASCII.
+    """
+    index = map_index(context)
+    name = f"{dag_id}.{task_id}" + (f".{index}" if index >= 0 else "")
+    plain = re.sub(r"[^!-.0-~]", "_", name)
+    if plain != name:  # as different as before
+        plain += f"-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return shortened(plain, _NAME_LENGTH)
+
+
+def map_index(context: Context) -> int:
+    """The task's index when it is mapped, else -1."""
+    return int(getattr(context.get("ti"), "map_index", -1))
 
 
 def _setting(conn_id: str, key: str, value: Any) -> str:
@@ -79,13 +137,18 @@ def kafka_settings(conn_id: str) -> Settings:
             log.info("connection %s: %s is left out: %s", conn_id, key, _OURS[key])
             continue
         settings[key] = _setting(conn_id, key, value)
-        if is_secret(key):
-            mask_secret(settings[key])
+    mask_secrets("worker", settings)
     if not settings.get("bootstrap.servers"):
         raise AirflowFailException(
             f"connection {conn_id}: bootstrap.servers is missing in the extras"
         )
     return settings
+
+
+def _lacking(login: object, password: object) -> str:
+    """Which of the two is empty, for an error."""
+    parts = (("login (access key)", login), ("password (secret key)", password))
+    return f"no {' and no '.join(name for name, value in parts if not value)}"
 
 
 def _amazon(conn_id: str) -> dict[str, Any] | None:
@@ -95,11 +158,19 @@ def _amazon(conn_id: str) -> dict[str, Any] | None:
     except ImportError:
         return None
     hook = S3Hook(aws_conn_id=conn_id)
-    found = hook.get_credentials()
+    session = hook.get_session()
+    found = session.get_credentials()
+    if found is None:
+        login, password = hook.conn_config.login, hook.conn_config.password
+        raise AirflowFailException(
+            f"connection {conn_id}: {_lacking(login, password)}; no role or profile of "
+            "it gives AWS credentials, and the worker has none of its own"
+        )
+    frozen = found.get_frozen_credentials()
     return {
-        "access": found.access_key,
-        "secret": found.secret_key,
-        "token": found.token,
+        "access": frozen.access_key,
+        "secret": frozen.secret_key,
+        "token": frozen.token,
         "region": hook.region_name,
         "endpoint": hook.conn_config.get_service_endpoint_url("s3"),
         "verify": hook.verify,
@@ -155,12 +226,13 @@ def s3_settings(conn_id: str | None) -> Settings:
             f"connection {conn_id}: verify=false would accept any server; give verify a "
             "file of CA certificates (PEM)"
         )
-    for name in ("secret", "token"):
-        if found.get(name):
-            mask_secret(found[name])
+    access, secret = found.get("access"), found.get("secret")
+    if bool(access) != bool(secret):
+        raise AirflowFailException(f"connection {conn_id}: {_lacking(access, secret)}")
     settings: Settings = {
         key: str(found[name]) for name, key in _S3_NAMES.items() if found.get(name)
     }
     if isinstance(verify, str):
         settings["store.ssl.ca.location"] = verify
+    mask_secrets("S3CsvSink", settings)
     return settings

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, Context
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    Context,
+)
 
 from penstock_airflow import links
-from penstock_airflow.job import JobOperator
-from penstock_airflow.settings import Setting, Settings, kafka_settings, s3_settings
+from penstock_airflow.job import JobOperator, error_for
+from penstock_airflow.settings import (
+    Setting,
+    Settings,
+    kafka_settings,
+    map_index,
+    s3_settings,
+    task_name,
+)
 
 if TYPE_CHECKING:
-    from penstock import TaskStatus
+    from penstock import PartitionLag, TaskStatus
+
+_ASK_SECONDS = 1.0
+_Partition = tuple[str, int]
 
 
 class KafkaToS3CsvOperator(JobOperator):
@@ -23,6 +39,11 @@ class KafkaToS3CsvOperator(JobOperator):
     writer. Each object's key holds the offset it begins at and is created conditionally,
     and Kafka's offsets are committed once the object is durable: a retry, a second run
     at the same time, or a kill at any moment loses no record and doubles none.
+
+    A success means that all that the topics held when the task began is in the bucket.
+    Runs at the same time share the name, so they share the partitions (as a daemon of
+    this name would): each tells what it landed itself, and waits until the others have
+    landed the rest. That is safe but gains nothing: set ``max_active_runs=1``.
 
     .. code-block:: python
 
@@ -41,30 +62,37 @@ class KafkaToS3CsvOperator(JobOperator):
     :param prefix: what keys begin with (templated). One connector a prefix.
     :param csv: Spark's CSV options by their names, as ``{"header": True, "sep": ";"}``.
     :param name: the connector's name (templated); the consumer group is
-        ``connect-<name>``. It must stay the same from run to run: the next run goes on
-        where this one ended. After a rename see ``chain.take.over.from``.
-    :param starting_offsets: where the very first run begins, ``earliest`` or ``latest``.
+        ``connect-<name>``, and the objects' owner. None: ``<dag_id>.<task_id>``. It must
+        stay the same from run to run: the next run goes on where this one ended. A mapped
+        task needs one, of its own for each prefix, as its indexes may change. After a
+        rename see ``chain.take.over.from``.
+    :param starting_offsets: where the very first run begins, ``earliest`` or ``latest``
+        (templated).
     :param skip_when_empty: end as skipped when nothing new was there, so that the task's
-        assets do not count as updated.
-    :param kafka_config_id: a connection of the apache-kafka provider's type: its extras
-        are librdkafka's settings.
-    :param aws_conn_id: a connection of the amazon provider's type; None: credentials
-        come from the environment.
+        assets do not count as updated. A retry is never skipped: the try before it may
+        have landed records.
+    :param kafka_config_id: a connection of the apache-kafka provider's type (templated):
+        its extras are librdkafka's settings.
+    :param aws_conn_id: a connection of the amazon provider's type (templated); None:
+        credentials come from the environment.
     :param connect_timeout: seconds to wait for Kafka and the store at the start before
-        the task fails; also how long a store may fail later on.
+        the task fails; also how long a store may fail later on, and how long to wait for
+        other runs.
     :param config: more settings of S3CsvSink, by their names (templated).
-    :return: ``{"objects": 3, "records": 30, "rows": 30, "bytes": 2048, "offsets":
-        {"users": {"0": [120, 149]}}, "bucket": "lake", "prefix": "topics",
-        "last_object": "s3://lake/topics/…csv", "seconds": 1.2}``; offsets are ``{topic:
-        {partition: [first, last]}}``.
-    :raises AirflowException: no broker, no answer of the store; killed.
+    :return: what this try landed: ``{"objects": 3, "records": 30, "rows": 30, "bytes":
+        2048, "offsets": {"users": {"0": [120, 149]}}, "bucket": "lake", "prefix":
+        "topics", "last_object": "s3://lake/topics/…csv", "seconds": 1.2}``; offsets are
+        ``{topic: {partition: [first, last]}}``.
+    :raises AirflowException: no broker, no topic, no bucket, no answer of the store;
+        another run does not get on; killed.
     :raises AirflowFailException: wrong settings, a bad record (with
         ``json.mode=FAILFAST``), a missing permission, a broken chain: no retry.
     :raises AirflowSkipException: nothing was new, with ``skip_when_empty``.
     """
 
     template_fields: Sequence[str] = (
-        "topics", "schema", "select", "bucket", "prefix", "csv", "name", "config",
+        "topics", "schema", "select", "bucket", "prefix", "csv", "name",
+        "starting_offsets", "kafka_config_id", "aws_conn_id", "config",
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "schema": "sql", "select": "sql", "csv": "json", "config": "json",
@@ -81,7 +109,7 @@ class KafkaToS3CsvOperator(JobOperator):
         select: str = "*",
         prefix: str = "topics",
         csv: Mapping[str, Setting] | None = None,
-        name: str = "{{ dag.dag_id }}.{{ task.task_id }}",
+        name: str | None = None,
         starting_offsets: Literal["earliest", "latest"] = "earliest",
         skip_when_empty: bool = False,
         kafka_config_id: str = "kafka_default",
@@ -115,11 +143,21 @@ class KafkaToS3CsvOperator(JobOperator):
             f"{task['objects']} objects landed"
         )
 
-    def sink_settings(self) -> Settings:
+    def _name(self, context: Context) -> str:
+        if self.name:
+            return self.name
+        if map_index(context) >= 0:
+            raise AirflowFailException(
+                f"task {self.task_id} is mapped: give name=, which must stay with its "
+                "topics and prefix from run to run, as a map index does not"
+            )
+        return task_name(context, self.dag_id, self.task_id)
+
+    def sink_settings(self, context: Context) -> Settings:
         """The connector's settings; `config` goes before the operator's arguments."""
         settings: Settings = {
             **s3_settings(self.aws_conn_id),
-            "name": self.name,
+            "name": self._name(context),
             "connector.class": "S3CsvSink",
             "topics": self._topics(),
             "value.schema": self.schema,
@@ -133,27 +171,88 @@ class KafkaToS3CsvOperator(JobOperator):
             settings[f"csv.{option}"] = value
         return {**settings, **(self.config or {})}
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def work(self, context: Context) -> dict[str, Any]:
         """Land what is there now; what was done."""
+        sink = self.sink_settings(context)
         worker = kafka_settings(self.kafka_config_id)
         worker["startup.timeout.ms"] = int(self.connect_timeout * 1000)
         worker["consumer.auto.offset.reset"] = self.starting_offsets
-        sink = self.sink_settings()
         self.log.info(
             "landing %s in bucket %s below %s, group connect-%s, brokers %s",
-            self._topics(), self.bucket, self.prefix, self.name,
+            self._topics(), self.bucket, self.prefix, sink["name"],
             worker["bootstrap.servers"],
         )  # fmt: skip
         links.BucketLink.persist(context, self, sink)
+        ends = self._ends(worker, sink)
         task = self.run_job(worker, sink, until="end")["tasks"][0]
         result = self._result(task)
         self.log.info(
             "%d records landed in %d objects in %.1f s",
             task["records"], task["objects"], task["seconds"],
         )  # fmt: skip
-        if self.skip_when_empty and not task["objects"]:
+        waited = self._await_others(worker, sink, ends)
+        first_try = getattr(context.get("ti"), "try_number", 1) <= 1
+        empty = not task["objects"] and not waited and first_try
+        if self.skip_when_empty and empty:
             raise AirflowSkipException(f"nothing new in {self._topics()}")
         return result
+
+    def _lag(self, worker: Settings, sink: Settings) -> list[PartitionLag]:
+        """How far the group is. Raises AirflowException; LookupError without a topic."""
+        import penstock
+
+        topics = [topic.strip() for topic in str(sink["topics"]).split(",")]
+        try:
+            return penstock.lag(worker, str(sink["name"]), topics, self.connect_timeout)
+        except penstock.PenstockError as error:
+            if error.code == "not found":
+                raise LookupError(str(error)) from error
+            raise error_for(error) from error
+
+    def _ends(self, worker: Settings, sink: Settings) -> dict[_Partition, int]:
+        """Where the topics end now; what a topic that is still to come holds is new."""
+        try:
+            rows = self._lag(worker, sink)
+        except LookupError:
+            return {}
+        return {(row["topic"], row["partition"]): row["end"] for row in rows}
+
+    def _behind(
+        self, worker: Settings, sink: Settings, ends: dict[_Partition, int]
+    ) -> list[str]:
+        """The partitions that the group has not landed up to `ends`."""
+        try:
+            rows = self._lag(worker, sink) if ends else []
+        except LookupError:
+            return []  # the topic is gone
+        behind = []
+        for row in rows:
+            end = ends.get((row["topic"], row["partition"]), 0)
+            if row["lag"] and (row["committed"] or 0) < end:
+                behind.append(f"{row['topic']}[{row['partition']}]")
+        return behind
+
+    def _await_others(
+        self, worker: Settings, sink: Settings, ends: dict[_Partition, int]
+    ) -> bool:
+        """Wait until all below `ends` is landed: another of the group may be at it.
+
+        True if it had to wait. Raises AirflowException when that takes too long.
+        """
+        deadline = time.monotonic() + self.connect_timeout
+        waited = False
+        while behind := self._behind(worker, sink, ends):
+            if time.monotonic() >= deadline:
+                raise AirflowException(
+                    f"{', '.join(behind)}: not landed to the end within "
+                    f"{self.connect_timeout:g} s by another member of the group "
+                    f"connect-{sink['name']} (a run at the same time? a daemon?)"
+                )
+            if not waited:
+                self.log.info("another run lands %s: waiting", ", ".join(behind))
+            waited = True
+            time.sleep(_ASK_SECONDS)
+        return waited
 
     def _result(self, task: TaskStatus) -> dict[str, Any]:
         offsets: dict[str, dict[str, list[int]]] = {}
