@@ -136,8 +136,8 @@ MUTANTS = [
     Mutant(
         "10: nothing lies ahead in the layout to be entered",
         "chain_seal.c",
-        "rc = pst_chain_check_ahead(chain, err);",
-        "rc = PST_OK;",
+        "    return pst_chain_check_ahead(chain, err);",
+        "    return rc;",
     ),
     Mutant(
         "10: the old layout is sealed",
@@ -199,6 +199,12 @@ MUTANTS = [
         "objects_commit.c",
         "           strcmp(tp->metadata, part->commit_metadata) == 0;",
         "           *tp->metadata;",
+    ),
+    Mutant(
+        "10: the new folder is looked at again before the seal",
+        "chain_seal.c",
+        "    rc = look_again(chain, window, key, to, &there, outcome, err);",
+        "    there = false;",
     ),
     Mutant(
         "10: links of a later layout have their own folder",
