@@ -57,6 +57,17 @@ class Run:
 RunDag = Callable[..., Run]
 
 
+@dataclass
+class Instance:
+    """What an operator asks of a task's instance, where no Airflow runs it."""
+
+    map_index: int = -1
+    try_number: int = 1
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Nobody reads it."""
+
+
 def _register(dag: Any) -> None:
     """Airflow 3 runs only what its database knows: what a DAG processor would do."""
     try:

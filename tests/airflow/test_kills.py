@@ -16,12 +16,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowException
 
+from penstock_airflow import job, settings
+from penstock_airflow.operators.randomuser import RandomUserToKafkaOperator
 from tests.airflow.conftest import RunDag, connection
-from tests.airflow.test_operators import make_produce
+from tests.airflow.test_operators import make_land, make_produce
 from tests.conftest import TopicFactory
 from tests.services import Kafka
-from tests.support import KafkaClient
+from tests.support import Bucket, KafkaClient, Msg
 
 BUDGET = 5.0
 
@@ -141,3 +144,148 @@ def test_sigterm_while_the_broker_hangs(
         took = ended.at - sent[0]
         print(f"SIGTERM with a hanging broker: failed after {took:.2f} s")
         assert 0 < took < BUDGET
+
+
+class Late(RandomUserToKafkaOperator):
+    """Is killed at a moment of its own choice, and catches what is raised then."""
+
+    swallows = True
+
+    def _kill(self) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+        except Exception:
+            if not self.swallows:
+                raise
+
+
+class BeforeTheJob(Late):
+    """As by the amazon provider, which may wait for seconds, and retries."""
+
+    def source_settings(self, context: Any) -> Any:
+        self._kill()
+        return super().source_settings(context)
+
+
+class AfterTheJob(Late):
+    """When all is produced and the result is made."""
+
+    def run_job(self, *args: Any, **options: Any) -> Any:
+        done = super().run_job(*args, **options)
+        self._kill()
+        return done
+
+
+class BeforeExecute(Late):
+    """While the task's template fields are rendered, say."""
+
+    def pre_execute(self, context: Any) -> None:
+        self._kill()
+
+
+@pytest.mark.parametrize("swallows", [True, False])
+@pytest.mark.parametrize("kind", [BeforeExecute, BeforeTheJob, AfterTheJob])
+def test_a_kill_outside_of_the_connector_is_no_success(
+    kind: type[Late],
+    swallows: bool,
+    connections: dict[str, Any],
+    run_dag: RunDag,
+    topics: TopicFactory,
+    client: KafkaClient,
+    recorded: str,
+) -> None:
+    topic = topics(1)
+
+    def build() -> None:
+        task = kind(
+            task_id="produce", topic=topic, url=recorded, max_users=10,
+            users_per_second=0, name=f"produce-{topic}", seed="penstock-500",
+        )  # fmt: skip
+        task.swallows = swallows
+
+    assert run_dag(build).states == {"produce": "failed"}
+    expected = 10 if kind is AfterTheJob else 0
+    assert len(client.read_all(topic)) == expected
+    run = run_dag(lambda: make_produce(topic, recorded, users_per_second=0))
+    assert run.results["produce"]["produced"] == 10 - expected
+    assert len(client.read_all(topic)) == 10
+
+
+def test_a_kill_while_the_worker_is_made(
+    connections: dict[str, Any],
+    topics: TopicFactory,
+    recorded: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The flag of the job is there, the worker's is not yet."""
+    import penstock
+
+    task = make_produce(topics(1), recorded, max_users=60, users_per_second=1)
+    made = penstock.Worker
+
+    def make(*args: Any, **options: Any) -> penstock.Worker:
+        worker = made(*args, **options)
+        task.on_kill()
+        return worker
+
+    monkeypatch.setattr(penstock, "Worker", make)
+    began = time.monotonic()
+    with pytest.raises(AirflowException, match="the task was killed"):
+        task.execute({})
+    assert time.monotonic() - began < job.KILL_SECONDS / 2
+
+
+def test_on_kill_logs_nothing(
+    connections: dict[str, Any],
+    topics: TopicFactory,
+    recorded: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is called with a logger's lock held, by a thread that never lets go of it."""
+    task = make_produce(topics(1), recorded, max_users=60, users_per_second=5)
+    in_handler = list[str]()
+
+    class Told:
+        def __getattr__(self, name: str) -> Any:
+            if in_handler:
+                raise AssertionError(f"log.{name} in a signal's handler")
+            return lambda *args, **options: None
+
+    monkeypatch.setattr(RandomUserToKafkaOperator, "log", Told())
+    killed = list[float]()
+
+    def handler(number: int, frame: object) -> None:
+        in_handler.append("yes")
+        killed.append(time.monotonic())
+        task.on_kill()
+        in_handler.clear()
+
+    signal.signal(signal.SIGTERM, handler)
+    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    with pytest.raises(
+        AirflowException, match=r"the task was killed: [0-9]+ of 60 users"
+    ):
+        task.execute({})
+    assert time.monotonic() - killed[0] < BUDGET / 2
+    task.on_kill()  # as Airflow does after a time-out: all has ended
+
+
+def test_a_kill_while_others_are_waited_for(
+    connections: dict[str, Any], topics: TopicFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No connector runs then; Python sleeps or asks Kafka."""
+    topic = topics(1)
+    land = make_land(topic, Bucket(None, "any"), connect_timeout=60)  # type: ignore[arg-type]
+    KafkaClient(connections["bootstrap.servers"]).produce(topic, [Msg("{}")])
+    worker = settings.kafka_settings("kafka_default")
+    sink: settings.Settings = {"name": "nobody", "topics": topic}
+    monkeypatch.setattr(
+        land, "work", lambda context: land._await_others(worker, sink, {(topic, 0): 1})
+    )
+    signal.signal(signal.SIGTERM, lambda number, frame: land.on_kill())
+    threading.Timer(2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    began = time.monotonic()
+    with pytest.raises(AirflowException, match="the task was killed"):
+        land.execute({})
+    assert time.monotonic() - began < 2 + BUDGET / 2
