@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -17,10 +17,11 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from penstock_airflow import connection_form
+from penstock_airflow.links import public_url
 
 ANSWER_BYTES = 8 * 1024 * 1024
-BUSY_TRIES = 5
 BUSY_SECONDS = 1.0
+TIMEOUT_MAX = 600.0
 _CONFLICT = 409
 
 
@@ -32,12 +33,17 @@ class RestError(AirflowException):
         self.status = status
 
 
-class PenstockHook(BaseHook):
-    """Speak to a daemon: penstockd, or any Kafka Connect worker.
+class NoAnswer(AirflowException):
+    """No whole answer in time, or none at all: the daemon may have done it or not."""
 
-    Every request is bounded by the connection's time-out (10 s), every answer by 8 MiB;
-    redirects are not followed. A worker that is rebalancing (409) is asked again, five
-    times at most.
+
+class PenstockHook(BaseHook):
+    """Speak to a daemon, penstockd or any Kafka Connect worker.
+
+    One call takes at most the connection's time-out (10 s), from connecting to the last
+    byte of the answer, however slowly that comes; only the look-up of the host's name has
+    the resolver's own bounds. Within that time a worker that is rebalancing (409) is
+    asked again each second. An answer has at most 8 MiB; redirects are not followed.
 
     .. code-block:: python
 
@@ -83,10 +89,22 @@ class PenstockHook(BaseHook):
         return Daemon(
             base_url(connection.schema, connection.host, connection.port),
             auth=auth,
-            timeout=float(extra.get("timeout") or connection_form.DEFAULT_TIMEOUT),
+            timeout=self._timeout(extra.get("timeout")),
             ca_file=extra.get("ca_file") or None,
             status_url=extra.get("status_url") or None,
         )
+
+    def _timeout(self, value: object) -> float:
+        try:
+            seconds = float(str(value or connection_form.DEFAULT_TIMEOUT))
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds <= TIMEOUT_MAX:
+            raise AirflowFailException(
+                f"connection {self.penstock_conn_id}: timeout {value!r} must be above 0 "
+                f"and at most {TIMEOUT_MAX:g} seconds"
+            )
+        return seconds
 
     @contextmanager
     def session(self) -> Iterator[Daemon]:
@@ -111,8 +129,11 @@ class PenstockHook(BaseHook):
 def base_url(scheme: str | None, host: str, port: int | None) -> str:
     """`scheme://host:port`; a host that is a URL already keeps what it says."""
     if "://" in host:
-        found = urlsplit(host)
-        scheme, host, port = found.scheme, found.hostname or "", port or found.port
+        try:
+            found = urlsplit(host)
+            scheme, host, port = found.scheme, found.hostname or "", port or found.port
+        except ValueError as error:
+            raise AirflowFailException(f"the host is no address: {error}") from error
     if scheme not in (None, "", "http", "https"):
         raise AirflowFailException(f"the scheme must be http or https, not {scheme!r}")
     shown = f"[{host}]" if ":" in host else host
@@ -120,7 +141,11 @@ def base_url(scheme: str | None, host: str, port: int | None) -> str:
 
 
 class Daemon:
-    """Kafka Connect's REST as methods; one HTTP connection, for one thread."""
+    """Kafka Connect's REST as methods; one HTTP connection, for one thread.
+
+    Each method raises RestError for an answer that is not 2xx, NoAnswer for none within
+    `timeout` seconds: that is the bound of the whole call.
+    """
 
     def __init__(
         self,
@@ -131,17 +156,17 @@ class Daemon:
         ca_file: str | None = None,
         status_url: str | None = None,
     ) -> None:
-        """Nothing is asked yet. `timeout` in seconds is for one request."""
-        import ssl
+        """Nothing is asked yet. Raises AirflowFailException for an unreadable CA file."""
+        from penstock_airflow.hooks.transport import Client
 
-        import httpx
-
-        verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
         self.url = url
-        self.status_url = status_url or f"{url}/"
-        self._http = httpx.Client(
-            base_url=url, auth=auth, timeout=timeout, verify=verify, trust_env=False
-        )
+        self.timeout = timeout
+        self.status_url = public_url(status_url or f"{url}/")
+        tls = url.startswith("https:")
+        try:
+            self._http = Client(auth=auth, tls=tls, ca_file=ca_file)
+        except OSError as error:  # also ssl.SSLError
+            raise AirflowFailException(f"ca_file {ca_file}: {error}") from error
 
     def close(self) -> None:
         """Close the HTTP connection."""
@@ -150,44 +175,41 @@ class Daemon:
     def request(
         self, method: str, path: str, body: object = None, **query: str | bool
     ) -> Any:
-        """The answer's JSON; None when it is empty.
-
-        Raises RestError for an answer that is not 2xx, AirflowException for no answer.
-        """
-        for left in reversed(range(BUSY_TRIES)):
-            status, data = self._once(method, path, body, query)
-            if status != _CONFLICT or not left or "already exists" in str(data):
+        """The answer's JSON; None when it is empty."""
+        until = time.monotonic() + self.timeout
+        target = f"{path}?{urlencode(query)}" if query else path
+        while True:
+            status, data = self._once(method, target, body, until)
+            passes = status == _CONFLICT and "already exists" not in str(data)
+            if not passes or time.monotonic() + BUSY_SECONDS >= until:
                 break
             time.sleep(BUSY_SECONDS)
         if not 200 <= status < 300:
             said = data.get("message") if isinstance(data, dict) else data
-            raise RestError(f"{method} {self.url}{path}: {status}: {said}", status)
+            raise RestError(f"{method} {self.url}{target}: {status}: {said}", status)
         return data
 
     def _once(
-        self, method: str, path: str, body: object, query: Mapping[str, str | bool]
+        self, method: str, target: str, body: object, until: float
     ) -> tuple[int, Any]:
-        import httpx
+        from penstock_airflow.hooks import transport
 
+        url = f"{self.url}{target}"
+        data = None if body is None else json.dumps(body).encode()
         try:
-            with self._http.stream(
-                method, path, json=body, params={**query} or None
-            ) as answer:
-                text = b""
-                for piece in answer.iter_bytes():
-                    text += piece
-                    if len(text) > ANSWER_BYTES:
-                        raise AirflowException(
-                            f"{method} {self.url}{path}: an answer of over 8 MiB"
-                        )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            what = str(error) or type(error).__name__
-            raise AirflowException(f"{method} {self.url}{path}: {what}") from error
+            status, text = self._http.exchange(method, url, data, until, ANSWER_BYTES)
+        except transport.Late as error:
+            raise NoAnswer(
+                f"{method} {url}: no whole answer within {self.timeout:g} s"
+            ) from error
+        except transport.Failed as error:
+            raise NoAnswer(f"{method} {url}: {error}") from error
+        except transport.TooLong as error:
+            raise AirflowException(f"{method} {url}: an answer of over 8 MiB") from error
         try:
-            return answer.status_code, json.loads(text) if text else None
+            return status, json.loads(text) if text else None
         except ValueError:
-            shown = text[:200].decode(errors="replace")
-            return answer.status_code, shown
+            return status, text[:200].decode(errors="replace")
 
     @staticmethod
     def _path(name: str, rest: str = "") -> str:
@@ -237,6 +259,6 @@ class Daemon:
         self.request("PUT", self._path(name, "/stop"))
 
     def restart(self, name: str, *, only_failed: bool = False) -> None:
-        """Restart a connector with its tasks, or what of them has failed."""
+        """Restart a connector with its tasks, or what of them has failed: asks for it."""
         flags = {"includeTasks": "true", "onlyFailed": str(only_failed).lower()}
         self.request("POST", self._path(name, "/restart"), None, **flags)

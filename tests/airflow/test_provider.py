@@ -2,42 +2,88 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
+import inspect
 import json
-import os
-import subprocess
+import re
 import sys
+import urllib.request
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from penstock_airflow import connection_form
 from penstock_airflow.assets import prefix_asset, topic_asset
 from penstock_airflow.get_provider_info import get_provider_info
 from penstock_airflow.hooks.penstock import PenstockHook
-from penstock_airflow.links import listing_url
+from penstock_airflow.links import BucketLink, listing_url, public_url
+from penstock_airflow.operators.s3csv import KafkaToS3CsvOperator
 from penstock_airflow.settings import s3_settings
+from tests.airflow.commands import airflow
 from tests.airflow.conftest import connection
+from tests.conftest import BucketFactory
+from tests.services import Minio
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 INFO = get_provider_info()
 WORD = "word-3"
 
 
-def airflow(*args: str) -> Any:
-    """Airflow's own command line; its JSON."""
-    done = subprocess.run(
-        [sys.executable, "-m", "airflow", *args, "-o", "json"],
-        capture_output=True, text=True, check=True, env=os.environ.copy(), timeout=110,
-    )  # fmt: skip
-    start = min(i for i in (done.stdout.find("["), done.stdout.find("{")) if i >= 0)
-    return json.loads(done.stdout[start:])
-
-
 def test_the_schema() -> None:
+    """Airflow's own, of the line that is installed."""
     text = (resources.files("airflow") / "provider_info.schema.json").read_text()
-    jsonschema.validate(INFO, json.loads(text))
+    schema = json.loads(text)
+    jsonschema.validate(INFO, schema)
+    wrong = copy.deepcopy(INFO)
+    del wrong["connection-types"][0]["hook-class-name"]
+    wrong["extra-links"] = [1]
+    for key in ("connection-types", "extra-links"):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**INFO, key: wrong[key]}, schema)
+
+
+def test_airflows_provider_manager_takes_it_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from airflow import providers_manager
+
+    made: Any = providers_manager.ProvidersManager
+    manager = made()
+    assert manager.providers["penstock"].data["name"] == "Penstock"
+    hook = manager.hooks["penstock"]
+    assert hook.hook_class_name.endswith("PenstockHook")
+    assert set(INFO["extra-links"]) <= set(manager.extra_links_class_names)
+    assert not [r for r in caplog.records if "penstock" in r.getMessage().lower()]
+
+
+def public_classes(module: str) -> dict[str, str]:
+    """The path of each class that a module defines, and its docstring's first line."""
+    found = importlib.import_module(module)
+    return {
+        f"{module}.{name}": str(inspect.getdoc(value)).split("\n", 1)[0]
+        for name, value in vars(found).items()
+        if inspect.isclass(value) and value.__module__ == module
+        if re.match(r"[A-Z]\w+(Operator|Sensor|Hook|Trigger)$", name)
+    }
+
+
+def test_the_registrys_file() -> None:
+    data = yaml.safe_load((ROOT / ".airflow-registry.yaml").read_text())
+    assert data["package-name"] == INFO["package-name"]
+    assert data["display-name"] == INFO["name"]
+    assert data["description"] == INFO["description"]
+    wanted: dict[str, dict[str, str]] = {"operators": {}, "other": {}}
+    for kind in ("operators", "sensors", "hooks", "triggers"):
+        for row in INFO[kind]:
+            for module in row["python-modules"]:
+                wanted[kind if kind in wanted else "other"] |= public_classes(module)
+    for key, classes in wanted.items():
+        assert {row["module"]: row["description"] for row in data[key]} == classes
 
 
 def test_every_module_and_class_is_there() -> None:
@@ -52,10 +98,17 @@ def test_every_module_and_class_is_there() -> None:
 
 
 def test_airflow_knows_it() -> None:
-    hooks = {row["connection_type"]: row for row in airflow("providers", "hooks")}
-    assert hooks["penstock"]["class"].endswith("PenstockHook")
-    found = [row["package_name"] for row in airflow("providers", "list")]
-    assert "penstock" in found
+    names = (["hooks"], ["list"], ["get", "penstock", "--full"])
+    asked = airflow(*(["providers", *name, "-o", "json"] for name in names))
+    assert [status for status, _ in asked] == [0, 0, 0]
+    hooks, providers, ours = (
+        json.loads(text[re.search(r"^[\[{]", text, re.MULTILINE).start() :])  # type: ignore[union-attr]
+        for _, text in asked
+    )
+    classes = {row["connection_type"]: row["class"] for row in hooks}
+    assert classes["penstock"].endswith("PenstockHook")
+    assert "penstock" in [row["package_name"] for row in providers]
+    assert INFO["description"].startswith(ours[0]["description"])  # but for the dot
 
 
 def test_the_form_is_the_same_on_both_lines() -> None:
@@ -101,15 +154,85 @@ def test_aws_default_with_and_without_the_amazon_provider(
             s3_settings("aws_default")
 
 
-def test_assets_and_links() -> None:
+def test_assets() -> None:
     assert topic_asset("kafka:9092", "users").uri == "kafka://kafka:9092/users"
     assert prefix_asset("lake", "topics/users/").uri == "s3://lake/topics/users"
     with pytest.raises(ValueError, match="host:port"):
         topic_asset("kafka", "users")
-    aws = {"s3.bucket.name": "lake", "topics.dir": "a b"}
-    assert listing_url(aws).startswith(
-        "https://s3.console.aws.amazon.com/s3/buckets/lake"
+
+
+LAKE = {"s3.bucket.name": "lake", "topics.dir": "a b"}
+CONSOLE = "console.aws.amazon.com/s3/buckets/lake"
+
+
+@pytest.mark.parametrize(
+    ("sink", "console", "url"),
+    [
+        ({}, None, f"https://{CONSOLE}?prefix=a+b%2F"),
+        ({"s3.region": "eu-west-1"}, None,
+         f"https://eu-west-1.{CONSOLE}?region=eu-west-1&prefix=a+b%2F"),
+        ({"store.url": "https://s3.ap-south-1.amazonaws.com", "s3.region": "x"}, None,
+         f"https://ap-south-1.{CONSOLE}?region=ap-south-1&prefix=a+b%2F"),
+        ({"s3.region": "cn-north-1"}, None,
+         "https://cn-north-1.console.amazonaws.cn/s3/buckets/lake"
+         "?region=cn-north-1&prefix=a+b%2F"),
+        ({"s3.region": "us-iso-east-1"}, None, None),
+        ({"store.url": "http://minio:9000"}, None, None),
+        ({"store.url": "http://evilamazonaws.com"}, None, None),
+        ({"store.url": "http://minio:9000"}, "http://minio:9001/",
+         "http://minio:9001/browser/lake/a%20b%2F"),
+        ({"store.url": "http://minio:9000"}, "https://me:word@minio/ui",
+         "https://minio/ui/browser/lake/a%20b%2F"),
+        ({"store.url": "http://ceph"}, "https://ceph/b/{bucket}?p={prefix}",
+         "https://ceph/b/lake?p=a%20b%2F"),
+        ({"store.url": "http://minio:9000"}, "minio:9001", None),
+        ({"store.url": "http://minio:9000"}, "javascript:alert(1)", None),
+        ({"store.url": "file:///x"}, "http://minio:9001", None),
+        ({"s3.bucket.name": None}, None, None),
+    ],
+)  # fmt: skip
+def test_where_a_bucket_is_listed(
+    sink: dict[str, Any], console: str | None, url: str | None
+) -> None:
+    assert listing_url({**LAKE, **sink}, console) == url
+
+
+def test_addresses_without_passwords() -> None:
+    assert public_url("https://u:p%40@h:1/x?y#z") == "https://h:1/x?y#z"
+    for none in ("", "h:1", "ftp://h", "http://", "http://[x"):
+        assert public_url(none) is None
+
+
+def test_the_link_to_minios_console(
+    minio: Minio, buckets: BucketFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection says where it is; the console has a page at that address."""
+    bucket = buckets()
+    extra = {"endpoint_url": minio.endpoint, "console_url": minio.console}
+    aws = connection(
+        conn_type="aws", login=minio.access_key, password=minio.secret_key, extra=extra
     )
-    minio = {**aws, "store.url": "http://minio:9000"}
-    assert listing_url(minio) == "http://minio:9000/lake?list-type=2&prefix=a+b%2F"
-    assert listing_url({"store.url": "file:///x", "s3.bucket.name": "b"}) == ""
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", aws)
+    task = KafkaToS3CsvOperator(
+        task_id="t", topics="t", schema="id STRING", bucket=bucket.name
+    )
+    pushed: dict[str, Any] = {}
+
+    class Ti:
+        def xcom_push(self, key: str, value: object) -> None:
+            pushed[key] = value
+
+    context: Any = {"ti": Ti()}
+    sink = {**s3_settings("aws_default"), "s3.bucket.name": bucket.name}
+    BucketLink.persist(context, task, sink)
+    (url,) = pushed.values()
+    assert url == f"{minio.console}/browser/{bucket.name}/topics%2F"
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        assert answer.headers.get_content_type() == "text/html"
+    pushed.clear()
+    plain = connection(conn_type="aws", extra={"endpoint_url": minio.endpoint})
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", plain)
+    BucketLink.persist(context, task, sink)
+    task.aws_conn_id = "no_such_connection"
+    BucketLink.persist(context, task, sink)
+    assert not pushed
