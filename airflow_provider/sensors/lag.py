@@ -7,15 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import (
+    AirflowException,
     AirflowFailException,
     BaseSensorOperator,
     Context,
     PokeReturnValue,
     conf,
 )
-
-from penstock_airflow.settings import kafka_settings
-from penstock_airflow.triggers.lag import ConnectorLagTrigger, ask, event_of
 
 
 class ConnectorLagSensor(BaseSensorOperator):
@@ -24,8 +22,8 @@ class ConnectorLagSensor(BaseSensorOperator):
     The connector may run anywhere: in penstockd, in Kafka Connect or in another task;
     Kafka is asked for what its group ``connect-<name>`` has committed, and nothing is
     read. Penstock commits once the object is durable, so a lag of 0 means: all that was
-    there when Kafka was asked is in the bucket. While no broker answers, the sensor
-    waits on, within its own ``timeout``.
+    there when Kafka was asked is in the bucket. While no broker answers or a group's
+    coordinator moves, the sensor waits on, within its own ``timeout``.
 
     .. code-block:: python
 
@@ -36,16 +34,18 @@ class ConnectorLagSensor(BaseSensorOperator):
     :param connector: the connector's name (templated).
     :param topics: one or more topics that it reads (templated).
     :param max_lag: records, all partitions together.
-    :param kafka_config_id: a connection of the apache-kafka provider's type.
+    :param kafka_config_id: a connection of the apache-kafka provider's type (templated).
     :param request_timeout: seconds that one look may take.
     :param deferrable: wait in the triggerer instead of in a worker; default:
         ``[operators] default_deferrable``.
     :return: ``{"lag": 0, "partitions": {"users": {"0": 0}}}``.
-    :raises AirflowFailException: wrong settings or a missing permission: no retry.
+    :raises AirflowFailException: wrong settings, refused credentials, a missing
+        permission: no retry.
+    :raises AirflowException: an error of another kind.
     :raises AirflowSensorTimeout: not caught up within ``timeout`` (not deferred).
     """
 
-    template_fields: Sequence[str] = ("connector", "topics")
+    template_fields: Sequence[str] = ("connector", "topics", "kafka_config_id")
     ui_color = "#e2d5ec"
 
     def __init__(
@@ -76,22 +76,29 @@ class ConnectorLagSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """One look."""
-        from penstock import PenstockError
+        from penstock_airflow.settings import kafka_settings
+        from penstock_airflow.triggers.lag import ask, event_of, outlook_of
 
         worker = kafka_settings(self.kafka_config_id)
         try:
-            found = ask(worker, self.connector, self._topics(), self.request_timeout)
-        except PenstockError as error:
-            raise AirflowFailException(str(error)) from error
-        if isinstance(found, str):
-            self.log.warning("lag of %s unknown: %s", self.connector, found)
-            return PokeReturnValue(is_done=False)
-        total, rows = found
+            total, rows = ask(
+                worker, self.connector, self._topics(), self.request_timeout
+            )
+        except Exception as error:
+            outlook = outlook_of(error)
+            if outlook == "passes":
+                self.log.warning("lag of %s unknown: %s", self.connector, error)
+                return PokeReturnValue(is_done=False)
+            kind = AirflowFailException if outlook == "final" else AirflowException
+            where = f"connection {self.kafka_config_id}"
+            raise kind(f"lag of {self.connector}, {where}: {error}") from error
         self.log.info("%s is %d records behind", self.connector, total)
         return PokeReturnValue(total <= self.max_lag, event_of(total, rows))
 
     def execute(self, context: Context) -> Any:
         """Wait; deferred when it is not there at the first look."""
+        from penstock_airflow.triggers.lag import ConnectorLagTrigger
+
         if not self.deferrable:
             return super().execute(context)
         first = self.poke(context)
@@ -114,7 +121,10 @@ class ConnectorLagSensor(BaseSensorOperator):
         self, context: Context, event: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Go on with what the trigger told."""
-        if not event or "error" in event:
-            raise AirflowFailException(str((event or {}).get("error", "no event")))
+        event = event or {"error": "no event"}
+        if "error" in event:
+            final = event.get("final", True)
+            kind = AirflowFailException if final else AirflowException
+            raise kind(str(event["error"]))
         self.log.info("%s is %d records behind", self.connector, event["lag"])
         return dict(event)

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+import penstock
 from penstock_airflow.sensors.lag import ConnectorLagSensor
-from penstock_airflow.triggers.lag import THREADS, ConnectorLagTrigger
+from penstock_airflow.triggers import lag
+from penstock_airflow.triggers.lag import (
+    BACKOFF_MAX,
+    THREADS,
+    UNCLEAR_TRIES,
+    ConnectorLagTrigger,
+    backoff,
+    outlook_of,
+)
 from tests.airflow.conftest import RunDag, connection
 from tests.conftest import TopicFactory
 from tests.integration.landing import fill, sink
 from tests.services import Kafka
+from tests.services.process import free_port
 from tests.support import KafkaClient
 
 
 def catch_up(connections: dict[str, Any], topic: str, folder: Path) -> None:
     """Land all that is there, as a daemon would."""
-    import penstock
-
     worker = {"bootstrap.servers": connections["bootstrap.servers"]}
     settings = sink(topic, folder.as_uri(), None)
     penstock.run(worker, settings, until="end", timeout=60)
@@ -122,17 +132,174 @@ async def _ticks_beside_triggers(n: int) -> list[float]:
     return gaps
 
 
+def use_kafka(patch: pytest.MonkeyPatch, **extras: Any) -> None:
+    """`kafka_default` with these extras; `_` for `.`."""
+    named = {name.replace("_", "."): value for name, value in extras.items()}
+    text = connection(conn_type="kafka", extra=named)
+    patch.setenv("AIRFLOW_CONN_KAFKA_DEFAULT", text)
+
+
+async def first_event(trigger: ConnectorLagTrigger) -> Any:
+    """What a trigger fires with."""
+    async for event in trigger.run():
+        return event.payload
+
+
+class Ask:
+    """Stands in for `ask`: raises these in turn, then there is no lag."""
+
+    def __init__(self, errors: list[Exception]) -> None:
+        self.left = errors
+
+    def __call__(self, *args: Any) -> tuple[int, list[Any]]:
+        if self.left:
+            raise self.left.pop(0)
+        return 0, []
+
+
+def waits_of(
+    monkeypatch: pytest.MonkeyPatch, errors: list[Exception], poll_interval: float
+) -> tuple[Any, list[float]]:
+    """A trigger's event after these errors, and how long it slept between two looks."""
+    waits = list[float]()
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    use_kafka(monkeypatch, bootstrap_servers="127.0.0.1:1")
+    monkeypatch.setattr(lag, "ask", Ask(errors))
+    monkeypatch.setattr(lag.asyncio, "sleep", sleep)  # type: ignore[attr-defined]
+    trigger = ConnectorLagTrigger("c", ["t"], poll_interval=poll_interval)
+    return asyncio.run(first_event(trigger)), waits
+
+
+LOADING = penstock.RetriableError("COORDINATOR_LOAD_IN_PROGRESS", retriable=True)
+AWAY = penstock.FatalError("no broker", code="timeout", unreachable=True)
+UNKNOWN = penstock.FatalError("never heard of", code="kafka")
+
+
+def test_what_passes_is_asked_again_ever_more_seldom(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    event, waits = waits_of(monkeypatch, [LOADING, AWAY] * 10, 5)
+    assert event == {"lag": 0, "partitions": {}}
+    assert len(waits) == 20
+    assert 3.75 <= waits[0] <= 5
+    for before, after in itertools.pairwise(waits[:4]):
+        assert 1.4 < after / before < 2.8
+    assert all(0.75 * BACKOFF_MAX <= wait <= BACKOFF_MAX for wait in waits[5:])
+    assert backoff(1000, 300) <= 300
+
+
+def test_what_is_not_known_is_asked_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = [UNKNOWN] * (UNCLEAR_TRIES - 1)
+    event, _ = waits_of(monkeypatch, [*few, LOADING, *few], 1)
+    assert event == {"lag": 0, "partitions": {}}
+    event, waits = waits_of(monkeypatch, [OSError("the API is away")] * 99, 1)
+    assert event["error"].endswith("the API is away")
+    assert not event["final"]
+    assert len(waits) == UNCLEAR_TRIES - 1
+    task = ConnectorLagSensor(task_id="t", connector="c", topics="t")
+    context: Any = {}
+    with pytest.raises(AirflowException, match="the API is away") as caught:
+        task.execute_complete(context, event)
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        penstock.FatalError("no permission for the group", code="auth"),
+        penstock.FatalError("credentials", code="auth", unreachable=True),
+        penstock.ConfigError("session.timeout.m is unknown"),
+        ValueError("name is too long"),
+    ],
+)
+def test_what_is_final(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert outlook_of(error) == "final"
+    event, waits = waits_of(monkeypatch, [error], 1)
+    assert event["final"]
+    assert event["error"] == f"lag of c, connection kafka_default: {error}"
+    assert not waits
+
+
+def test_a_broker_that_comes_and_goes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The trigger outlasts a broker that is not there, and one that restarts: its group
+    coordinator loads then."""
+    kafka = Kafka().start()
+    client = KafkaClient(kafka.bootstrap)
+    client.create_topic("t")
+    fill(client, "t", 5)
+    kafka.stop()
+    use_kafka(monkeypatch, bootstrap_servers=kafka.bootstrap)
+    trigger = ConnectorLagTrigger("c", ["t"], request_timeout=2, poll_interval=0.2)
+
+    async def watch() -> Any:
+        waiting = asyncio.create_task(first_event(trigger))
+        await asyncio.sleep(1)
+        await asyncio.to_thread(kafka.start)
+        await asyncio.sleep(1)
+        await asyncio.to_thread(kafka.restart)
+        assert not waiting.done(), waiting.result()
+        worker = {"bootstrap.servers": kafka.bootstrap}
+        landed = sink("t", tmp_path.as_uri(), None) | {"name": "c"}
+        options: dict[str, Any] = {"until": "end", "timeout": 60}
+        await asyncio.to_thread(penstock.run, worker, landed, **options)
+        return await asyncio.wait_for(waiting, 60)
+
+    try:
+        event = asyncio.run(watch())
+    finally:
+        kafka.close()
+    assert event == {"lag": 0, "partitions": {"t": {"0": 0}}}
+
+
+def test_credentials_that_a_broker_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """librdkafka tells of it as of a broker that does not answer."""
+    kafka, port = Kafka(), free_port()
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    right = uuid.uuid4().hex
+    addresses = f"PLAINTEXT://{kafka.bootstrap},CONTROLLER://127.0.0.1:"
+    kafka.properties |= {
+        "listeners": f"{addresses}{kafka.controller_port},SASL://127.0.0.1:{port}",
+        "listener.security.protocol.map": (
+            "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT"
+        ),
+        "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.sasl.plain.sasl.jaas.config": (
+            f'{module} required user_me="{right}";'
+        ),
+    }
+    secure = {
+        "bootstrap_servers": f"127.0.0.1:{port}", "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "PLAIN", "sasl_username": "me",
+    }  # fmt: skip
+    trigger = ConnectorLagTrigger("c", ["t"], request_timeout=5, poll_interval=0.2)
+    sensor = ConnectorLagSensor(task_id="t", connector="c", topics="t", request_timeout=5)
+    context: Any = {}
+    with kafka:
+        client = KafkaClient(kafka.bootstrap)
+        client.create_topic("t")
+        use_kafka(monkeypatch, **secure, sasl_password=right)
+        assert sensor.poke(context).is_done
+        use_kafka(monkeypatch, **secure, sasl_password=uuid.uuid4().hex)
+        payload = asyncio.run(asyncio.wait_for(first_event(trigger), 60))
+        with pytest.raises(AirflowFailException, match=r"(?i)authentication"):
+            sensor.poke(context)
+    assert payload["final"]
+    assert "uthentication" in payload["error"]
+    assert "connection kafka_default" in payload["error"]
+
+
 def test_what_will_not_change_fails_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
     extras = {"bootstrap.servers": "127.0.0.1:1", "oauth_cb": "a.b"}
     monkeypatch.setenv(
         "AIRFLOW_CONN_KAFKA_DEFAULT", connection(conn_type="kafka", extra=extras)
     )
 
-    async def first() -> Any:
-        async for event in ConnectorLagTrigger("c", ["t"]).run():
-            return event.payload
-
-    payload = asyncio.run(first())
+    payload = asyncio.run(first_event(ConnectorLagTrigger("c", ["t"])))
     assert "oauth_cb is a Python callback" in payload["error"]
     task = ConnectorLagSensor(task_id="t", connector="c", topics="t")
     context: Any = {}
