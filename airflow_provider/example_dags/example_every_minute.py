@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import DAG
 
+from penstock_airflow.example_dags import get_test_run
 from penstock_airflow.operators.randomuser import RandomUserToKafkaOperator
 
 URL = os.environ.get("PENSTOCK_EXAMPLE_URL")
@@ -19,7 +20,7 @@ with DAG(
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    tags=["penstock"],
+    tags=["example", "penstock"],
 ) as dag:
     RandomUserToKafkaOperator(
         task_id="produce",
@@ -34,5 +35,7 @@ with DAG(
     )
 # [END howto_every_minute]
 
+test_run = get_test_run(dag)
+
 if __name__ == "__main__":
-    dag.test()
+    test_run()

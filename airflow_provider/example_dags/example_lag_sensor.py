@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, task
 
+from penstock_airflow.example_dags import get_test_run
 from penstock_airflow.sensors.lag import ConnectorLagSensor
 
 TOPIC = os.environ.get("PENSTOCK_EXAMPLE_TOPIC", "users")
@@ -18,7 +19,7 @@ with DAG(
     schedule=None,
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
-    tags=["penstock"],
+    tags=["example", "penstock"],
 ) as dag:
     landed = ConnectorLagSensor(
         task_id="landed",
@@ -38,5 +39,7 @@ with DAG(
     report(landed.output)
 # [END howto_lag_sensor]
 
+test_run = get_test_run(dag)
+
 if __name__ == "__main__":
-    dag.test()
+    test_run()

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, task
 
+from penstock_airflow.example_dags import get_test_run
 from penstock_airflow.operators.randomuser import RandomUserToKafkaOperator
 from penstock_airflow.operators.s3csv import KafkaToS3CsvOperator
 
@@ -24,7 +25,7 @@ with DAG(
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    tags=["penstock"],
+    tags=["example", "penstock"],
 ) as dag:
     produce = RandomUserToKafkaOperator(
         task_id="produce",
@@ -55,5 +56,7 @@ with DAG(
     produce >> land
 # [END howto_produce_land_check]
 
+test_run = get_test_run(dag)
+
 if __name__ == "__main__":
-    dag.test()
+    test_run()
