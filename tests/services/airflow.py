@@ -59,7 +59,7 @@ class Airflow:
         """
         self.line = line
         self.version = airflow_env.VERSIONS[line]
-        self.home = Path(tempfile.mkdtemp(prefix="penstock-airflow-"))
+        self.home = Path(tempfile.mkdtemp(prefix=f"penstock-airflow{line}-up-"))
         self.port = free_port()
         self.password = secrets.token_hex(12)
         self.start_seconds = 0.0
@@ -82,6 +82,7 @@ class Airflow:
 
     def _common(self) -> dict[str, str]:
         return {
+            "HOME": str(self.home),
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",

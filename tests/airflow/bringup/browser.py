@@ -32,8 +32,18 @@ FLAGS = (
 ).split()
 # bash sees to the two descriptors, which Python cannot promise for itself.
 _WITH_PIPES = 'in=$1 out=$2; shift 2; exec "$@" 3<&"$in" 4>&"$out"'
-_FIND = """
-    ((selector, text) => [...document.querySelectorAll(selector)].find(e =>
+# Airflow 2 keeps its React parts in shadow trees, which selectors and innerText skip.
+_ROOTS = """
+    [document, ...[...document.querySelectorAll('*')]
+        .filter(e => e.shadowRoot).map(e => e.shadowRoot)]
+"""
+_TEXT = f"""
+    {_ROOTS}.flatMap(root => [...root.children])
+        .filter(e => e.tagName !== 'STYLE').map(e => e.innerText).join('\\n')
+"""
+_ALL = f"(css => {_ROOTS}.flatMap(root => [...root.querySelectorAll(css)]))"
+_FIND = f"""
+    ((css, text) => {_ALL}(css).find(e =>
         e.getClientRects().length && (text === null || e.innerText.trim() === text)))
 """
 
@@ -152,12 +162,15 @@ class Browser:
 
     def text(self) -> str:
         """What a person can read on the page."""
-        return str(self.run("document.body ? document.body.innerText : ''"))
+        return str(self.run(_TEXT))
 
     def wait_text(self, text: str, seconds: float = 45.0) -> None:
         """Until the page shows a text."""
-        wanted = json.dumps(text)
-        self.wait(f"document.body && document.body.innerText.includes({wanted})", seconds)
+        self.wait(f"({_TEXT}).includes({json.dumps(text)})", seconds)
+
+    def find(self, selector: str) -> str:
+        """A script for all elements of a selector."""
+        return f"{_ALL}({json.dumps(selector)})"
 
     def click(self, selector: str, text: str | None = None) -> None:
         """Click in the middle of an element, known by a selector and its whole text."""

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from tests.services.airflow import USER, Airflow
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.25
 CALL_SECONDS = 90.0
 ENDED = ("success", "failed", "skipped", "upstream_failed")
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -219,5 +219,6 @@ def parsed(text: str) -> Any:
 
 def plain_lines(text: str) -> list[Line]:
     """Airflow 2's log: `[2026-01-01T00:00:00.000+0000] {job.py:1} INFO - text`."""
-    found = re.findall(r"^\[(\d{4}-[^\]]+)\] (?:\{[^}]*\} )?(.*)$", text, re.MULTILINE)
+    pattern = r"^\[(\d{4}-[^\]]+)\] \{[^}]*\} [A-Z]+ - (.*)$"
+    found = re.findall(pattern, text, re.MULTILINE)
     return [Line(datetime.fromisoformat(at).timestamp(), what) for at, what in found]

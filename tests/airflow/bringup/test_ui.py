@@ -87,7 +87,7 @@ def _fill_on_2(browser: Browser, airflow: Airflow, name: str) -> None:
     browser.fill("#conn_id", name)
     browser.click("[aria-labelledby=select2-conn_type-container]")
     browser.write("Penstock")
-    browser.press("Enter", 13)
+    browser.click(".select2-results__option", "Penstock")
     for field in ("host", "port", "login", "schema"):
         browser.fill(f"#{field}", str(CONNECTION[field]))
     for field, value in EXTRA.items():
@@ -105,18 +105,14 @@ def test_the_connection_form(rest: Rest, airflow: Airflow, browser: Browser) -> 
         _fill_on_2(browser, airflow, name)
         shot(browser, "connection")
         browser.click("button[type=submit]", "Save")
+        browser.wait_text("Added Row")
+        browser.goto(f"{airflow.url}/connection/list/")
     browser.wait_text(name)
     shot(browser, "connections")
     found = rest.ask("GET", f"/connections/{name}")
     assert {key: found[key] for key in CONNECTION} == CONNECTION
     extra = json.loads(found["extra"])
     assert {key: extra[key] for key in EXTRA} == EXTRA
-
-
-EDGES = """
-    [...document.querySelectorAll('.react-flow__edge')]
-        .map(edge => edge.getAttribute('data-testid'))
-"""
 
 
 def test_the_asset_graph(rest: Rest, airflow: Airflow, browser: Browser) -> None:
@@ -126,16 +122,20 @@ def test_the_asset_graph(rest: Rest, airflow: Airflow, browser: Browser) -> None
         known = {asset["uri"]: asset["id"] for asset in assets}
         browser.goto(f"{airflow.url}/assets/{known[topic]}")
         browser.click("button", "Task Dependencies")
-        browser.wait("document.querySelectorAll('.react-flow__edge').length >= 4")
     else:
         browser.goto(f"{airflow.url}/datasets?tab=graph")
-        browser.wait("document.querySelectorAll('.react-flow__edge').length >= 4")
+    edges = browser.find(".react-flow__edge")
+    browser.wait(f"{edges}.length >= 4")
     browser.wait_text(topic)
     browser.wait_text(prefix)
     shot(browser, "assets")
-    ids = browser.run(EDGES)
+    ids = browser.run(f"{edges}.map(edge => edge.getAttribute('data-testid'))")
     print(ids)
     if LINE == "3":
         land = "task:penstock_assets_land__SEPARATOR__land"
-        assert f"rf__edge-asset:{known[topic]}-{land}" in ids
-        assert f"rf__edge-{land}-asset:{known[prefix]}" in ids
+        ends = f"asset:{known[topic]}", f"asset:{known[prefix]}"
+    else:
+        land = "dag:penstock_assets_land"
+        ends = f"dataset:{topic}", f"dataset:{prefix}"
+    assert f"rf__edge-{ends[0]}-{land}" in ids
+    assert f"rf__edge-{land}-{ends[1]}" in ids
