@@ -21,7 +21,7 @@ from tests.conftest import BucketFactory, TopicFactory
 from tests.integration.landing import sink
 from tests.services import Kafka
 from tests.support import KafkaClient, audit
-from tests.support.script import run_script, within
+from tests.support.script import run_script
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = Path(str(penstock_airflow.__file__)).parent / "example_dags"
@@ -262,35 +262,43 @@ PARSE = """
             return float(pipe.read())
     texts = [open(path).read() for path in sys.argv[1:]]
     best = [parse(text) for text in texts]
-    for _ in range(8):
+    for _ in range(11):
         best = [min(b, parse(text)) for b, text in zip(best, texts)]
     print(*best)
 """
 EMPTY = """
 from datetime import UTC, datetime
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, task
 with DAG("empty", schedule=None, start_date=datetime(2024, 1, 1, tzinfo=UTC)):
     pass
+"""
+CORE = f"""{EMPTY}
+    @task
+    def nothing():
+        pass
+    nothing()
 """
 PARSE_SECONDS = 0.05
 
 
 def test_parsing_is_cheap(tmp_path: Path) -> None:
-    """CPU time above an empty DAG's in the same run, in turn, the least of a few."""
-    empty = tmp_path / "empty.py"
-    empty.write_text(EMPTY)
-    names = ("every_minute", "produce_land_check")
-    files = [str(EXAMPLES / f"example_{name}.py") for name in names]
+    """CPU time above an empty DAG's in the same run, in turn, the least of some.
+
+    On a busy machine the measure is Airflow's own `@task`, which one of them has.
+    """
+    own = {"empty": EMPTY.replace(", task", ""), "core": CORE}
+    names = ("example_every_minute", "example_produce_land_check")
+    files = [*(tmp_path / f"{n}.py" for n in own), *(EXAMPLES / f"{n}.py" for n in names)]
+    for path, text in zip(files, own.values(), strict=False):
+        path.write_text(text)
     # An installed package has its bytecode.
     env = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path / "pyc")}
-
-    def measure() -> list[float]:
-        out = run_script(PARSE, str(empty), *files, env=env, timeout=110)
-        floor, *ours = (float(word) for word in out.split())
-        print("parsing, ms:", *(f"{time * 1000:.1f}" for time in (floor, *ours)))
-        return [time - floor for time in ours]
-
-    assert within([PARSE_SECONDS] * len(files), measure, attempts=4)
+    out = run_script(PARSE, *map(str, files), env=env, timeout=110)
+    empty, core, *ours = (float(word) for word in out.split())
+    above = [time - empty for time in (core, *ours)]
+    print("parsing, ms above an empty DAG:", *(f"{t * 1000:.1f}" for t in above))
+    limit = max(PARSE_SECONDS, 1.6 * above[0])
+    assert all(time < limit for time in above[1:]), above
 
 
 def section(name: str) -> str:
