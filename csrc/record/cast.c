@@ -65,6 +65,19 @@ static size_t put_date(char *out, const pst_civil *c)
     return n + 5;
 }
 
+/* The year of the era, and no date that the reform skipped. */
+static size_t put_legacy_date(char *out, const pst_civil *date)
+{
+    pst_civil c = *date;
+    c.year = c.year > 0 ? c.year : 1 - c.year;
+    size_t sign = c.year > 9999;
+    if (date->year == 1582 && c.month == 10 && c.day > 4 && c.day < 15)
+        c.day = 15;
+    size_t n = put_date(out, &c) - sign;
+    memmove(out, out + sign, n);
+    return n;
+}
+
 /* yyyy-MM-dd HH:mm:ss with as much of the fraction as there is. */
 static size_t put_stamp(char *out, int64_t micros, int32_t offset)
 {
@@ -103,7 +116,8 @@ static size_t put_value(const pst_context *ctx, pst_type from, const pst_cell *i
         return pst_number_of_double(out, in->as.d, format);
     case PST_T_DATE:
         pst_civil_of_days(in->as.i, &c);
-        return put_date(out, &c);
+        return ctx->time_policy == PST_TIME_LEGACY ? put_legacy_date(out, &c)
+                                                   : put_date(out, &c);
     case PST_T_TIMESTAMP:
         return put_stamp(
             out, in->as.i,

@@ -260,8 +260,21 @@ static pst_rc bind_pattern(binder *b, const pst_expr *e, const pst_expr *arg,
                                "%s takes its pattern as a string literal", e->text);
     bool legacy = b->conf->time_parser_policy == PST_TIME_LEGACY;
     pst_rc rc = pst_pattern_new(&code->pattern, arg->text,
-                                legacy ? PST_PATTERN_LEGACY : code->func->use, &local);
+                                legacy ? PST_PATTERN_SIMPLE : code->func->use, &local);
     return rc ? pst_lex_fail_at(b->err, arg->pos, "%s", local.text) : PST_OK;
+}
+
+/* Where a function's pattern is left out: Spark's default, except that from_unixtime has
+   a quicker way than a pattern, but for LEGACY. */
+static pst_rc bind_no_pattern(binder *b, const pst_expr *e, pst_code *code)
+{
+    bool legacy = b->conf->time_parser_policy == PST_TIME_LEGACY;
+    if (!legacy || e->n_args > 1 || code->func->use != PST_PATTERN_FORMAT)
+        return PST_OK;
+    pst_err local = PST_ERR_INIT;
+    pst_rc rc = pst_pattern_new(&code->pattern, "yyyy-MM-dd HH:mm:ss", PST_PATTERN_SIMPLE,
+                                &local);
+    return rc ? pst_fail_nomem(b->err, "the select list") : PST_OK;
 }
 
 /* to_date and to_timestamp: dates, times and texts as they are, for to_timestamp without
@@ -323,6 +336,7 @@ static pst_rc bind_call(binder *b, const pst_expr *e, pst_code **out)
     code->func = func;
     for (size_t i = 0; rc == PST_OK && i < e->n_args; i++)
         rc = bind_arg(b, e, i, code);
+    rc = rc ? rc : bind_no_pattern(b, e, code);
     if (rc == PST_OK && func->result == PST_FUNC_COMMON)
         return bind_common(b, e, code);
     code->type.type = plain_type(func->result);

@@ -3,7 +3,7 @@
  */
 #include "record/func.h"
 
-#include "record/utf8.h"
+#include "record/case_map.h"
 
 #include <stdio.h>
 
@@ -66,72 +66,13 @@ static pst_rc run_coalesce(const pst_func_call *call, pst_cell *out)
     return PST_OK;
 }
 
-/* Simple case pairs of the scripts that have case; no locale. */
-static uint32_t to_upper(uint32_t c)
-{
-    if (c < 0x80)
-        return c >= 'a' && c <= 'z' ? c - 32 : c;
-    if ((c >= 0xE0 && c <= 0xFE && c != 0xF7) ||
-        (c >= 0x3B1 && c <= 0x3C9 && c != 0x3C2) || (c >= 0x430 && c <= 0x44F))
-        return c - 32;
-    if (c == 0xFF)
-        return 0x178;
-    if (c == 0x3C2)
-        return 0x3A3;
-    if (c == 0x131)
-        return 'I';
-    if (c >= 0x450 && c <= 0x45F)
-        return c - 80;
-    if (c >= 0x561 && c <= 0x586)
-        return c - 48;
-    bool odd_upper = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17E);
-    bool even_upper = (c >= 0x100 && c <= 0x137) || (c >= 0x14A && c <= 0x177) ||
-                      (c >= 0x460 && c <= 0x481) || (c >= 0x48A && c <= 0x4BF) ||
-                      (c >= 0x4D0 && c <= 0x52F) || (c >= 0x1E00 && c <= 0x1E95) ||
-                      (c >= 0x1EA0 && c <= 0x1EFF);
-    if (odd_upper)
-        return c & 1 ? c : c - 1;
-    return even_upper && c != 0x130 && (c & 1) ? c - 1 : c;
-}
-
-static uint32_t to_lower(uint32_t c)
-{
-    if (c < 0x80)
-        return c >= 'A' && c <= 'Z' ? c + 32 : c;
-    if ((c >= 0xC0 && c <= 0xDE && c != 0xD7) || (c >= 0x391 && c <= 0x3A9) ||
-        (c >= 0x410 && c <= 0x42F))
-        return c + 32;
-    if (c == 0x178)
-        return 0xFF;
-    if (c >= 0x400 && c <= 0x40F)
-        return c + 80;
-    if (c >= 0x531 && c <= 0x556)
-        return c + 48;
-    return to_upper(c + 1) == c && c + 1 != 0x131 ? c + 1 : c;
-}
-
 static pst_rc map_case(const pst_func_call *call, bool upper, pst_cell *out)
 {
     pst_sv in = call->args[0].as.s;
-    const unsigned char *p = (const unsigned char *)in.p, *end = p + in.n;
     char *text = pst_arena_get(&call->ctx->arena, in.n * 3 + 1);
-    size_t n = 0;
     if (!text)
         return PST_E_NOMEM;
-    while (p < end) {
-        size_t len;
-        uint32_t c = pst_utf8_next(p, end, &len);
-        p += len;
-        if (upper && c == 0xDF) { /* ß is SS */
-            text[n++] = 'S';
-            text[n++] = 'S';
-        } else if (!upper && c == 0x130) { /* İ is i and a dot above */
-            text[n++] = 'i';
-            n += pst_utf8_put(text + n, 0x307);
-        } else {
-            n += pst_utf8_put(text + n, upper ? to_upper(c) : to_lower(c));
-        }
-    }
+    size_t n = upper ? pst_case_upper(text, in) : pst_case_lower(text, in);
     pst_arena_keep(&call->ctx->arena, n);
     out->null = false;
     out->as.s = (pst_sv){text, n};

@@ -33,7 +33,9 @@ static pst_rc refuse(pst_err *err, const char *what, char letter)
 static pst_rc check_letter(pst_pattern_use use, char c, size_t count, pst_err *err)
 {
     size_t max;
-    if (use == PST_PATTERN_LEGACY)
+    if (use >= PST_PATTERN_LEGACY && c == 'X' && count > 3)
+        return refuse(err, "too many pattern letters", c);
+    if (use >= PST_PATTERN_LEGACY)
         return c && strchr("GyMdDHkKhmsSaEXZz", c)
                    ? PST_OK
                    : refuse(err, "pattern letter that is not supported", c);
@@ -138,7 +140,7 @@ static pst_rc compile(pst_pattern *p, const char *s, pst_err *err)
     uint16_t open[16];
     size_t depth = 0;
     pst_rc rc = PST_OK;
-    bool brackets = p->use != PST_PATTERN_LEGACY;
+    bool brackets = p->use < PST_PATTERN_LEGACY;
     while (*s && rc == PST_OK) {
         if (*s == '\'') {
             rc = compile_quoted(p, &s, err);
@@ -250,7 +252,8 @@ static bool put_number(print *pr, int64_t value, size_t width)
 
 static bool put_year(print *pr, const pst_pattern_op *op)
 {
-    bool legacy = pr->p->use == PST_PATTERN_LEGACY;
+    bool legacy = pr->p->use >= PST_PATTERN_LEGACY;
+    bool four = pr->p->use == PST_PATTERN_LEGACY && op->count < 4;
     int64_t year = pr->c.year;
     if (legacy || pr->p->era)
         year = year > 0 ? year : 1 - year;
@@ -266,7 +269,7 @@ static bool put_year(print *pr, const pst_pattern_op *op)
             return false;
     }
     /* FastDateFormat has four digits at least */
-    return put_number(pr, year, legacy && op->count < 4 ? 4 : op->count);
+    return put_number(pr, year, four ? 4 : op->count);
 }
 
 static bool put_name(print *pr, const char *name, bool whole)
@@ -289,6 +292,8 @@ static bool put_quarter(print *pr, const pst_pattern_op *op)
 static bool put_fraction(print *pr, size_t digits)
 {
     char text[9] = "000000000";
+    if (pr->p->use == PST_PATTERN_SIMPLE) /* a number of milliseconds */
+        return put_number(pr, pr->c.micro / 1000, digits);
     pst_number_padded(text, (uint64_t)pr->c.micro, 6);
     return put(pr, text, digits < 9 ? digits : 9);
 }
@@ -297,10 +302,12 @@ static bool put_offset(print *pr, const pst_pattern_op *op)
 {
     char letter = op->letter, text[16];
     size_t count = op->count, n = 0;
-    bool legacy = pr->p->use == PST_PATTERN_LEGACY;
+    bool legacy = pr->p->use >= PST_PATTERN_LEGACY;
     int32_t abs = pr->offset < 0 ? -pr->offset : pr->offset;
     int32_t h = abs / 3600, m = abs / 60 % 60, s = abs % 60;
-    bool zulu = letter == 'X' || (letter == 'Z' && (legacy ? count == 2 : count == 5));
+    bool zulu = letter == 'X' ||
+                (letter == 'Z' &&
+                 (legacy ? count == 2 && pr->p->use == PST_PATTERN_LEGACY : count == 5));
     bool colon = letter == 'Z' ? zulu : count == 3 || count == 5;
     bool seconds = (letter == 'Z' ? count == 5 && !legacy : count >= 4) && s;
     bool minutes = letter == 'Z' || count > 1 || (m && !legacy);
@@ -360,7 +367,7 @@ static bool put_zone(print *pr, const pst_pattern_op *op)
     case 'O':
         return put_localized(pr, op->count == 4);
     default:
-        if (op->letter == 'Z' && op->count == 4 && pr->p->use != PST_PATTERN_LEGACY)
+        if (op->letter == 'Z' && op->count == 4 && pr->p->use < PST_PATTERN_LEGACY)
             return put_localized(pr, true);
         return put_offset(pr, op);
     }
@@ -406,7 +413,7 @@ static bool put_date_field(print *pr, const pst_pattern_op *op)
 static bool put_time_field(print *pr, const pst_pattern_op *op)
 {
     const pst_civil *c = &pr->c;
-    if (pr->level == PST_PATTERN_DATE && pr->p->use != PST_PATTERN_LEGACY)
+    if (pr->level == PST_PATTERN_DATE && pr->p->use < PST_PATTERN_LEGACY)
         return false;
     switch (op->letter) {
     case 'a':
@@ -485,7 +492,7 @@ bool pst_pattern_format(const pst_pattern *pattern, pst_pattern_level level,
         pst_civil_of_micros(value, pr.offset, &pr.c);
         pr.days = pst_floor_div(pr.utc_seconds + pr.offset, PST_SECONDS_A_DAY);
     }
-    if (pattern->use == PST_PATTERN_LEGACY)
+    if (pattern->use >= PST_PATTERN_LEGACY)
         to_hybrid(&pr);
     if (!put_ops(&pr, 0, pattern->n_ops))
         return false;

@@ -11,7 +11,10 @@ typedef struct pst_pattern pst_pattern;
 typedef enum pst_pattern_use {
     PST_PATTERN_FORMAT, /* java.time, printing */
     PST_PATTERN_PARSE,  /* java.time, reading: fractions of variable length */
-    PST_PATTERN_LEGACY, /* what Spark 2 used: reads leniently, and a prefix */
+    PST_PATTERN_LEGACY, /* FastDateFormat, of Spark 2's from_json and CSV writer: reads
+                           leniently, and a prefix */
+    PST_PATTERN_SIMPLE, /* SimpleDateFormat, of Spark 2's functions: reads a prefix, and
+                           only what exists */
 } pst_pattern_use;
 
 /* What there is to print: a pattern that asks for more fails, or leaves its [part] out.
@@ -35,7 +38,7 @@ void pst_pattern_free(pst_pattern *pattern);
 bool pst_pattern_format(const pst_pattern *pattern, pst_pattern_level level,
                         int64_t value, const pst_zone *zone, char *out, size_t size,
                         size_t *n);
-/* Reads the whole text (LEGACY: a prefix). Days or micros as the caller's column needs.
+/* Reads the whole text (LEGACY, SIMPLE: a prefix). Days or micros as the caller's column needs.
  */
 bool pst_pattern_parse_date(const pst_pattern *pattern, pst_sv text, int64_t *days);
 bool pst_pattern_parse_timestamp(const pst_pattern *pattern, pst_sv text,

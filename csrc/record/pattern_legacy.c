@@ -1,7 +1,8 @@
 /*
  * pattern_legacy.c - reading by a pattern as Spark 2 did (commons-lang's FastDateFormat):
  * a prefix is enough, numbers take any digits of any script and skip blanks in front, and
- * fields beyond their ranges roll over. See pattern_ops.h.
+ * fields beyond their ranges roll over. SimpleDateFormat, which its functions used, skips
+ * blanks before every field and takes no field that does not exist. See pattern_ops.h.
  */
 #include "record/pattern_ops.h"
 #include "record/utf8.h"
@@ -50,6 +51,10 @@ static bool read_number(const char **at, const char *end, size_t width, int64_t 
 static void set_fraction(pst_parsed *out, const pst_pattern_op *op, int64_t value)
 {
     int64_t unit = 1;
+    if (op->millis) {
+        out->extra_micros = value * 1000;
+        return;
+    }
     for (size_t i = 0; i < op->count && i < 9; i++)
         unit *= 10;
     out->extra_micros = value * PST_MICROS / unit;
@@ -72,6 +77,7 @@ static void set_number(pst_parsed *out, const pst_pattern_op *op, int64_t value)
         out->c.day = n;
         break;
     case 'D':
+        out->has_day_of_year = true;
         out->c.month = 1;
         out->c.day = n;
         break;
@@ -120,27 +126,10 @@ static bool read_zone(const pst_pattern_op *op, const char **at, const char *end
     return n > 0;
 }
 
-static bool read_op(const pst_pattern *p, size_t i, const char **at, const char *end,
-                    pst_parsed *out)
+/* A name in full, or its first three letters. */
+static bool read_name(const pst_pattern_op *op, const char **at, const char *end,
+                      pst_parsed *out)
 {
-    const pst_pattern_op *op = &p->ops[i];
-    int64_t value;
-    if (op->letter == '\'') {
-        if ((size_t)(end - *at) < op->n ||
-            memcmp(*at, p->literals + op->from, op->n) != 0)
-            return false;
-        *at += op->n;
-        return true;
-    }
-    if (pst_pattern_is_number(op)) {
-        bool followed = i + 1 < p->n_ops && pst_pattern_is_number(&p->ops[i + 1]);
-        if (!read_number(at, end, followed ? op->count : 0, &value))
-            return false;
-        set_number(out, op, value);
-        return true;
-    }
-    if (strchr("XZz", op->letter))
-        return read_zone(op, at, end, out);
     pst_pattern_op whole = {.letter = op->letter, .count = 4},
                    brief = {op->letter, .count = 3};
     int name = pst_pattern_read_name(&whole, at, end);
@@ -156,6 +145,74 @@ static bool read_op(const pst_pattern *p, size_t i, const char **at, const char 
     return name >= 0;
 }
 
+/* How many digits a number may have: as many as letters, if more follows directly. */
+static size_t width_of(const pst_pattern *p, size_t i)
+{
+    if (i + 1 == p->n_ops)
+        return 0;
+    const pst_pattern_op *next = &p->ops[i + 1];
+    bool simple = p->use == PST_PATTERN_SIMPLE;
+    bool follows = simple ? next->letter != '\'' : pst_pattern_is_number(next);
+    return follows ? p->ops[i].count : 0;
+}
+
+/* Does SimpleDateFormat take a number for this field? */
+static bool in_range(const pst_pattern_op *op, int64_t value)
+{
+    static const struct {
+        char letter;
+        int low, high;
+    } ranges[] = {{'y', 1, INT32_MAX}, {'M', 1, 12}, {'d', 1, 31}, {'D', 1, 366},
+                  {'H', 0, 23},        {'k', 1, 24}, {'h', 1, 12}, {'K', 0, 11},
+                  {'m', 0, 59},        {'s', 0, 59}, {'S', 0, 999}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (ranges[i].letter == op->letter)
+            return value >= ranges[i].low && value <= ranges[i].high;
+    return true;
+}
+
+static bool read_op(const pst_pattern *p, size_t i, const char **at, const char *end,
+                    pst_parsed *out)
+{
+    pst_pattern_op op = p->ops[i];
+    int64_t value;
+    bool simple = p->use == PST_PATTERN_SIMPLE;
+    if (op.letter == '\'') {
+        if ((size_t)(end - *at) < op.n || memcmp(*at, p->literals + op.from, op.n) != 0)
+            return false;
+        *at += op.n;
+        return true;
+    }
+    while (simple && *at < end && (**at == ' ' || **at == '\t'))
+        ++*at;
+    if (strchr("XZz", op.letter))
+        return read_zone(&op, at, end, out);
+    if (!pst_pattern_is_number(&op))
+        return read_name(&op, at, end, out);
+    const char *from = *at;
+    if (simple && (from == end || is_blank(*from)))
+        return false;
+    if (!read_number(at, end, width_of(p, i), &value) ||
+        (simple && !in_range(&op, value)))
+        return false;
+    op.millis = simple;
+    if (simple && op.letter == 'y' && *at - from != 2)
+        op.count = 4; /* a year of two digits has two digits */
+    set_number(out, &op, value);
+    return true;
+}
+
+/* Is there such a day in the calendar of java.util? */
+static bool exists(const pst_civil *c)
+{
+    bool gap = c->year == 1582 && c->month == 10 && c->day > 4 && c->day < 15;
+    bool julian = c->year < 1582 || (c->year == 1582 && c->month < 10);
+    int days = julian && c->month == 2 && c->year % 4 == 0
+                   ? 29
+                   : pst_days_in_month(c->year, c->month);
+    return c->day <= days && !gap;
+}
+
 bool pst_pattern_legacy_read(const pst_pattern *p, pst_sv text, pst_parsed *out)
 {
     const char *at = text.p, *end = text.p + text.n;
@@ -163,6 +220,8 @@ bool pst_pattern_legacy_read(const pst_pattern *p, pst_sv text, pst_parsed *out)
     for (size_t i = 0; i < p->n_ops; i++)
         if (!read_op(p, i, &at, end, out))
             return false;
+    if (p->use == PST_PATTERN_SIMPLE && !out->has_day_of_year && !exists(&out->c))
+        return false;
     if (out->bc)
         out->c.year = 1 - out->c.year;
     return true;

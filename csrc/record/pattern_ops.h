@@ -11,7 +11,8 @@ enum { PST_PATTERN_OPS_MAX = 128, PST_PATTERN_LITERAL_MAX = 256 };
 typedef struct pst_pattern_op {
     char letter; /* 'u' … 'Z'; '\'' = literal, '[' and ']' = optional part */
     uint8_t count;
-    bool fixed; /* a number of exactly its width, because others follow it directly */
+    bool millis; /* SIMPLE: S is a number of milliseconds */
+    bool fixed;  /* a number of exactly its width, because others follow it directly */
     uint8_t reserve;  /* digits that directly following numbers need */
     uint16_t from, n; /* literal */
     uint16_t close;   /* '[': index of its ']' */
@@ -41,7 +42,8 @@ typedef struct pst_parsed {
     char zone_name[64];   /* a region */
 } pst_parsed;
 
-/* LEGACY: fills out like the modern reader, with fields beyond their ranges. */
+/* LEGACY and SIMPLE: fill out like the modern reader; LEGACY with fields beyond their
+   ranges. */
 bool pst_pattern_legacy_read(const pst_pattern *p, pst_sv text, pst_parsed *out);
 bool pst_pattern_read(const pst_pattern *p, pst_sv text, pst_parsed *out);
 /* "Z", "+02:00" … by an X, x or Z op; advances *at. */

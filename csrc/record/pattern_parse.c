@@ -365,7 +365,7 @@ static void roll_over(pst_parsed *r)
 
 static bool read_any(const pst_pattern *p, pst_sv text, pst_parsed *out)
 {
-    if (p->use == PST_PATTERN_LEGACY) {
+    if (p->use >= PST_PATTERN_LEGACY) {
         if (!pst_pattern_legacy_read(p, text, out))
             return false;
         resolve_hour(out);
@@ -401,12 +401,23 @@ static bool take_second(const pst_zone *zone, int64_t *micros)
                                    micros);
 }
 
+/* False for a time that the zone's clocks skip. */
+static bool shows_time(const pst_civil *c, const pst_zone *zone, int64_t micros)
+{
+    pst_civil seen;
+    int32_t offset = pst_zone_offset_at(zone, pst_floor_div(micros, PST_MICROS));
+    pst_civil_of_micros(micros, offset, &seen);
+    return seen.hour == c->hour && seen.minute == c->minute;
+}
+
 static bool to_micros(const pst_pattern *p, const pst_parsed *r, const pst_zone *zone,
                       int64_t *micros)
 {
     /* unlike Spark's own format, whole seconds must fit for themselves */
     return pst_civil_to_micros(&r->c, zone, micros) &&
-           (!zone || p->use != PST_PATTERN_LEGACY || take_second(zone, micros)) &&
+           (!zone || p->use < PST_PATTERN_LEGACY ||
+            (take_second(zone, micros) &&
+             (p->use == PST_PATTERN_LEGACY || shows_time(&r->c, zone, *micros)))) &&
            *micros >= INT64_MIN / PST_MICROS * PST_MICROS;
 }
 

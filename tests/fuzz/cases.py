@@ -121,6 +121,7 @@ PRINT = (
     "x xx xxx xxxx xxxxx", "X XX XXX XXXX XXXXX", "Z ZZZZ ZZZZZ", "SSSSSSSSS", "S", "yyy",
     "''yyyy''", "yyyy[ HH:mm]", "GGGG y", "yyyyy", "LLL LLLL", "k K h", "'it''s' yyyy", "",
 )  # fmt: skip
+SIMPLE = set("yMdHhKkmsSaEX -/.:,'T")  # what a pattern may hold under LEGACY
 PIECES = ("'-'", "''", "' '", "'é'", "'x'", '"q"', "7", "-1.50", "TRUE", "NULL", "1e3",
           "'a' 'b'", "'it\\'s'", "'\\t'", "5L", "'\\u00e9\\101\\ud83d\\ude00\\ud83d'", "'\\%\\U0001F600\\_\\q'", "'2021-07-14'")  # fmt: skip
 
@@ -129,11 +130,6 @@ def called(rng: random.Random, name: str, *args: str) -> str:
     """Functions have no case."""
     name = rng.choice((name, name, name.upper(), name.capitalize()))
     return f"{name}({rng.choice((', ', ',')).join(args)})"
-
-
-def pattern_text(rng: random.Random, choices: tuple[str, ...]) -> str:
-    """A pattern as a literal."""
-    return '"' + rng.choice(choices) + '"'
 
 
 def target(rng: random.Random, kind: str) -> Type:
@@ -150,7 +146,13 @@ class Expressions:
 
     rng: random.Random
     leaves: list[Leaf]
-    patterns: bool
+    legacy: bool
+
+    def pattern(self, choices: tuple[str, ...]) -> str:
+        """As a literal. SimpleDateFormat knows fewer letters, and some otherwise."""
+        if self.legacy:
+            choices = tuple(p for p in choices if set(p) <= SIMPLE and "XXXX" not in p)
+        return '"' + self.rng.choice(choices) + '"'
 
     def any(self, depth: int = 0) -> Leaf:
         """Of any scalar type."""
@@ -192,8 +194,8 @@ class Expressions:
         """to_date and to_timestamp, of anything."""
         name = self.rng.choice(("to_date", "to_timestamp"))
         args = [self.any(depth + 1)[0]]
-        if self.patterns and self.rng.random() < 0.6:
-            args.append(pattern_text(self.rng, READ))
+        if self.rng.random() < 0.6:
+            args.append(self.pattern(READ))
         kind = "DATE" if name == "to_date" else "TIMESTAMP"
         return called(self.rng, name, *args), (kind,)
 
@@ -229,18 +231,14 @@ class Expressions:
             bounds = [str(rng.randint(-5, 5)), str(rng.randint(-1, 6))]
             name = rng.choice(("substring", "substr"))
             return called(rng, name, some[0], *bounds[: rng.randint(1, 2)])
-        if not self.patterns:
-            return rng.choice(("'none'", "topic"))
         if pick < 0.93:
-            return called(
-                rng, "date_format", self.moment(depth), pattern_text(rng, PRINT)
-            )
+            return called(rng, "date_format", self.moment(depth), self.pattern(PRINT))
         ints = [
             n for n, t in self.leaves if t[0] in ("INT", "BIGINT", "SMALLINT", "STRING")
         ]
         args = [rng.choice(ints or ["1626228905"])]
         if rng.random() < 0.5:
-            args.append(pattern_text(rng, PRINT))
+            args.append(self.pattern(PRINT))
         return called(rng, "from_unixtime", *args)
 
 
@@ -277,7 +275,7 @@ def random_select(
     legacy = settings.get("spark.sql.legacy.timeParserPolicy") == "LEGACY"
     found = [leaf for n, t in schema for leaf in leaves(quoted(n), t, rng)]
     found = [(path_of(rng, path, sensitive), t) for path, t in found]
-    make = Expressions(rng, found or [("topic", ("STRING",))], not legacy)
+    make = Expressions(rng, found or [("topic", ("STRING",))], legacy)
     items = [path for path, _ in found if rng.random() < 0.7]
     if rng.random() < 0.6:
         items += [make.any()[0] for _ in range(rng.randint(1, 4))]
@@ -388,7 +386,8 @@ TEXTS = (
     "\x7f", "^", "~", "a;b", "x\ty", "/", "a/b", "\u2028", "\ufeff", "ß", "İ", "=1+1",
     '"a"', "'a'", "a'b", 'a"', '\\"', 'a,"b\\', "#", ";x", "b\n", "\nb", "-,", "NaN",
     "12", " 12 ", "1.5", "+7", "1e3", "2147483648", "2021-07-14", "2021-07-14 02:15:05",
-    "yes", "t", "0", "128", "1,5", "12x", "Infinity",
+    "yes", "t", "0", "128", "1,5", "12x", "Infinity", "ΟΔΟΣ", "Σ", "αΣ.", "ǆ", "ŉ", "ﬁn", "ı",
+    "\u2126", "ÿ", "ᾳ", "İI", "ЖЂ", "\U00010400", "ა", "Ა", "ﬀΐ", "ς", "A'Σ x", "ß'ΑΣ",
 )  # fmt: skip
 ESCAPES = (
     '"\\u0041"', '"\\u00e9"', '"\\ud83d\\ude00"', '"\\ud83d"', '"\\ude00x"', '"\\n\\t\\r"',

@@ -141,6 +141,8 @@ def compare(
             continue
         except engine.Refused:
             want = REFUSED
+        except Exception as error:  # the reference's own fault is to be seen as well
+            want = repr(error).encode()
         if ours != want and not (want == REFUSED and ours.startswith(REFUSED)):
             return Difference(settings, message, ours, want)
     return None

@@ -64,6 +64,8 @@ class Binder:
         t, run = arg.type, arg.run
         if t is None:
             return Bound(to, lambda row, kafka: None)
+        if self.legacy and t.kind == "DATE" and to.kind == "STRING":
+            return Bound(to, lambda row, kafka: old_date(run(row, kafka)))
         return Bound(to, lambda row, kafka: casts.cast(run(row, kafka), t, to, self.zone))
 
     # ---- columns ----
@@ -200,6 +202,11 @@ class Binder:
             return pattern.timestamp(value, self.zone).encode()
 
         return Bound(STRING, run)
+
+
+def old_date(days: int | None) -> bytes | None:
+    """CAST of Spark 2."""
+    return None if days is None else legacy.cast_text(days).encode()
 
 
 def one_field(run: Run, name: str) -> Run:

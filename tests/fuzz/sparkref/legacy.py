@@ -1,8 +1,9 @@
 """spark.sql.legacy.timeParserPolicy=LEGACY: how Spark 2 read and printed dates and times.
 
 Fast is commons-lang's FastDateFormat over a lenient java.util.GregorianCalendar, for
-from_json and the CSV writer. Texts may go on behind what the pattern reads, fields beyond
-their ranges roll over, and before October 1582 the calendar is the Julian one.
+from_json and the CSV writer; Simple is SimpleDateFormat, for functions. Texts may go on
+behind what the pattern reads, fields beyond their ranges roll over, and before October
+1582 the calendar is the Julian one.
 """
 
 from __future__ import annotations
@@ -66,6 +67,12 @@ def wall_offset(zone: times.Zone, seconds: int) -> int:
     second = zone.offset_at(seconds - first + 3 * 3600)
     later = zone.offset_at(seconds - second)
     return later if later == second and later < first else first
+
+
+def cast_text(days: int) -> str:
+    """CAST(date AS STRING)."""
+    year, month, day, _ = to_hybrid(days)
+    return f"{year if year > 0 else 1 - year:04d}-{month:02d}-{day:02d}"
 
 
 # ---- FastDateFormat ----
@@ -197,12 +204,81 @@ class Fast:
         return times.check_long(seconds * times.MICROS + rest % times.MICROS)
 
 
+SIMPLE = {"y": (1, 2**31 - 1), "M": (1, 12), "d": (1, 31), "H": (0, 23), "k": (1, 24),
+          "h": (1, 12), "K": (0, 11), "m": (0, 59), "s": (0, 59),
+          "S": (0, 999)}  # fmt: skip
+
+
 class Simple(Fast):
-    """SimpleDateFormat, not lenient: the functions of the select list."""
+    """SimpleDateFormat, not lenient: the functions of the select list. Blanks are skipped
+    before each field, S counts milliseconds, and all fields must exist."""
 
     def __init__(self, pattern: str) -> None:
         super().__init__(pattern)
-        raise NotImplementedError(pattern)
+        self.digits = 3
+
+    def print_op(self, op: Op, fields: dict[str, int], offset: int) -> str:
+        """As many digits of a year as letters."""
+        if op.letter == "y" and op.count != 2:
+            year = fields["year"] if fields["year"] > 0 else 1 - fields["year"]
+            return str(year).rjust(op.count, "0")
+        return super().print_op(op, fields, offset)
+
+    def read(self, text: str) -> tuple[int, int, times.Zone | None]:
+        """A prefix of the text, strictly."""
+        found: dict[str, int] = {}
+        zone, at = None, 0
+        for i, op in enumerate(self.ops):
+            if op.letter == "'":
+                if not text.startswith(op.text, at):
+                    raise TimeError
+                at += len(op.text)
+                continue
+            while text[at : at + 1] in (" ", "\t"):
+                at += 1
+            if op.letter == "X":
+                m = re.compile(OFFSETS[op.count - 1], re.A).match(text, at)
+                if not m:
+                    raise TimeError
+                at, zone = m.end(), times.Zone(gmt_offset(m[0]))
+            elif self.is_number(op):
+                if is_blank(text[at : at + 1] or "x"):
+                    raise TimeError
+                direct = i + 1 < len(self.ops) and self.ops[i + 1].letter != "'"
+                start = at
+                value, at = self.number(text, at, op.count if direct else 0)
+                if op.letter == "y" and op.count <= 2 and at - start == 2:
+                    raise times.Unknowable
+                low, high = SIMPLE[op.letter]
+                if not low <= value <= high:
+                    raise TimeError
+                found[op.letter] = value
+            else:
+                names = {"a": ["AM", "PM"], "M": MONTHS}[op.letter]
+                found[op.letter], at = name_at(text, at, names)
+        self.check_date(found.get("y", 1970), found.get("M", 1), found.get("d", 1))
+        return (*self.resolve(found), zone)
+
+    def check_date(self, year: int, month: int, day: int) -> None:
+        """In the calendar of java.util."""
+        if (year, month) == (1582, 10) and 4 < day < 15:
+            raise TimeError
+        if (year, month, day) < (1582, 10, 15):
+            following = julian_days(year + month // 12, month % 12 + 1, 1)
+            if day > following - julian_days(year, month, 1):
+                raise TimeError
+        else:
+            times.days_of(year, month, day)
+
+    def parse_timestamp(self, text: str, session: times.Zone) -> int:
+        """A time that the clocks skip does not exist."""
+        micros = super().parse_timestamp(text, session)
+        _, rest, own = self.read(text)
+        zone = own or session
+        seen = micros + zone.offset_at(micros // times.MICROS) * times.MICROS
+        if seen % (times.DAY * times.MICROS) != rest:
+            raise TimeError
+        return micros
 
 
 def is_blank(c: str) -> bool:

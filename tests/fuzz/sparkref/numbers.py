@@ -35,7 +35,10 @@ def to_float(value: Fraction | float) -> float:
 
 def fraction_of(text: str) -> Fraction | float:
     """A number's text exactly; a float where the exponent is out of all bounds."""
-    value = Decimal(text)
+    digits, _, exponent = text.lower().partition("e")
+    if len(exponent.lstrip("+-0")) > 9:  # beyond Decimal's own limits
+        exponent = "-999999" if exponent[0] == "-" else "999999"
+    value = Decimal(f"{digits}e{exponent or 0}")
     if value == 0:
         return -0.0 if text.startswith("-") else 0.0
     if value.adjusted() > 400:
