@@ -3,8 +3,9 @@
 Signals decide the shape. Airflow 3 calls `on_kill` from its SIGTERM handler and then goes
 on as if nothing had happened; Airflow 2 raises after it; a time-out raises out of the
 handler of SIGALRM. Whichever it is, the C side gives way within 200 ms, has
-`KILL_SECONDS` to land and commit what was read, is aborted then, and the task fails: it
-never ends as a success that was not one. Airflow kills for good 5 s after its SIGTERM.
+`KILL_SECONDS` to land and commit what was read, is aborted then (what is not landed stays
+in Kafka), and the task fails: it never ends as a success that was not one. Airflow kills
+for good 5 s after its SIGTERM.
 
 A handler runs between any two steps of the main thread, which may hold a logger's lock:
 what is called from it sets flags and logs nothing.
@@ -28,8 +29,8 @@ from penstock_airflow.settings import Settings, mask_secrets
 if TYPE_CHECKING:
     from penstock import PenstockError, Summary, TaskStatus, Worker
 
-KILL_SECONDS = 3.5
-ABORT_SECONDS = 0.5
+KILL_SECONDS = 0.7
+ABORT_SECONDS = 3.3  # a broker that hangs
 STEP_SECONDS = 0.5
 PROGRESS_SECONDS = 5.0
 _NOT_FOUND = "not found"
