@@ -126,7 +126,7 @@ test: setup-test ## everything: set-up, build, lint, unit tests, sanitizers, pyt
 	@$(MAKE) --no-print-directory CI=1 unit-asan unit-tsan tsan-daemon py
 	@$(MAKE) --no-print-directory fuzz-diff SECONDS=20
 	@$(PYTHON) -m pytest $(PYTEST)
-	@$(MAKE) --no-print-directory CI=1 test-airflow test-airflow2
+	@$(MAKE) --no-print-directory CI=1 test-airflow test-airflow2 test-airflow-up
 
 # The provider on a real Airflow; the environments come from lock files, into the cache.
 .PHONY: test-airflow test-airflow2

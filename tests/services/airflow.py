@@ -175,7 +175,7 @@ class Airflow:
         wanted = wanted - {"api_server", "webserver"} | {"metadatabase"}
         return all((said.get(name) or {}).get("status") == "healthy" for name in wanted)
 
-    def start(self, timeout: float = 180.0) -> Airflow:
+    def start(self, timeout: float = 300.0) -> Airflow:
         """Start it all and wait until every component beats. Raises ServiceError."""
         began = time.monotonic()
         try:
