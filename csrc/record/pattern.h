@@ -38,7 +38,8 @@ void pst_pattern_free(pst_pattern *pattern);
 bool pst_pattern_format(const pst_pattern *pattern, pst_pattern_level level,
                         int64_t value, const pst_zone *zone, char *out, size_t size,
                         size_t *n);
-/* Reads the whole text (LEGACY, SIMPLE: a prefix). Days or micros as the caller's column needs.
+/* Reads the whole text (LEGACY, SIMPLE: a prefix). Days or micros as the caller's column
+ * needs.
  */
 bool pst_pattern_parse_date(const pst_pattern *pattern, pst_sv text, int64_t *days);
 bool pst_pattern_parse_timestamp(const pst_pattern *pattern, pst_sv text,

@@ -391,12 +391,12 @@ pst_rc pst_plan_bind(pst_plan *plan, const pst_expr *path, pst_binding *out, pst
     if (node->type >= PST_T_STRUCT) {
         char type[64];
         pst_dtype_name(node->dtype, type, sizeof type);
-        return pst_lex_fail_at(
-            err, path->pos, "'%s' is %s, which no column of a CSV can hold%s%s%s%s",
-            node->name.p, type, node->type == PST_T_STRUCT ? "; select its fields: " : "",
-            node->type == PST_T_STRUCT ? node->name.p : "",
-            node->type == PST_T_STRUCT ? "." : "",
-            node->type == PST_T_STRUCT ? node->children[0].name.p : "");
+        bool fields = node->type == PST_T_STRUCT && node->n_children;
+        return pst_lex_fail_at(err, path->pos,
+                               "'%s' is %s, which no column of a CSV can hold%s%s%s%s",
+                               node->name.p, type, fields ? "; select its fields: " : "",
+                               fields ? node->name.p : "", fields ? "." : "",
+                               fields ? node->children[0].name.p : "");
     }
     *out = (pst_binding){.source = PST_FROM_SLOT,
                          .slot = slot_of(plan, node),
@@ -526,6 +526,8 @@ static pst_rc bind_select(pst_plan *plan, const pst_reader_conf *conf, pst_err *
     pst_rc rc = pst_select_parse(&select, text, &local);
     for (size_t i = 0; rc == PST_OK && i < select.n; i++)
         rc = add_item(plan, &select.items[i], text, conf, &local);
+    if (rc == PST_OK && plan->n_outputs == 0)
+        rc = pst_fail(&local, PST_E_CONFIG, "'%s' names no column", text);
     rc = rc ? rc : check_names(plan, &local);
     pst_select_done(&select);
     return rc ? pst_fail(err, rc, "select: %s", local.text) : PST_OK;

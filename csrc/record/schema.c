@@ -161,7 +161,7 @@ static pst_rc read_boxed(pst_lex *lex, pst_dtype **out, size_t depth, size_t *co
 static pst_rc read_nested(pst_lex *lex, pst_dtype *out, size_t depth, size_t *count)
 {
     const char *name = pst_type_name(out->type);
-    char where[32];
+    char where[32], seen[48];
     snprintf(where, sizeof where, "after %s", name);
     if (out->type == PST_T_STRUCT && lex->raw.n == 2 && !memcmp(lex->raw.p, "<>", 2)) {
         pst_lex_next(lex);
@@ -171,6 +171,9 @@ static pst_rc read_nested(pst_lex *lex, pst_dtype *out, size_t depth, size_t *co
     if (rc == PST_OK && out->type == PST_T_STRUCT)
         rc = read_fields(lex, out, '>', depth + 1, count);
     if (rc == PST_OK && out->type == PST_T_MAP) {
+        if (!pst_lex_is_word(lex, "STRING"))
+            return pst_lex_fail(lex, "keys of a MAP in JSON are STRING, not %s",
+                                pst_lex_seen(lex, seen));
         rc = read_boxed(lex, &out->key, depth + 1, count);
         rc = rc ? rc : expect(lex, ',', "between key and value of MAP");
     }

@@ -394,9 +394,29 @@ static pst_rc read_alias(pst_lex *lex, char **alias)
     return PST_OK;
 }
 
+/* Says of SQL that is not known here what it is: an operator, or a keyword that was taken
+   for an alias. */
+static pst_rc fail_item(pst_lex *lex, const char *alias, size_t alias_pos)
+{
+    static const char *const words[] = {"AND",  "BETWEEN", "FROM",  "IN",   "IS",
+                                        "LIKE", "NOT",     "OR",    "OVER", "RLIKE",
+                                        "WHEN", "DIV",     "WHERE", NULL};
+    static const char known[] = "the select list knows columns, literals, CAST, || and "
+                                "functions";
+    char seen[48];
+    for (size_t i = 0; alias && words[i]; i++)
+        if (pst_sv_eq_nocase(pst_sv_of(alias), pst_sv_of(words[i])))
+            return pst_lex_fail_at(lex->err, alias_pos, "%s is not supported; %s",
+                                   words[i], known);
+    if (lex->kind == PST_LEX_SYMBOL && strchr("+-*/%=<>!&|^~:?", lex->raw.p[0]))
+        return pst_lex_fail(lex, "operator %s is not supported; %s",
+                            pst_lex_seen(lex, seen), known);
+    return pst_lex_fail(lex, "expected ',' or the end, found %s",
+                        pst_lex_seen(lex, seen));
+}
+
 static pst_rc read_item(pst_lex *lex, pst_select *select)
 {
-    char seen[48];
     if (select->n >= PST_SELECT_MAX)
         return pst_lex_fail(lex, "more than %d items", PST_SELECT_MAX);
     if (!grow((void **)&select->items, select->n, sizeof *select->items))
@@ -404,11 +424,11 @@ static pst_rc read_item(pst_lex *lex, pst_select *select)
     pst_select_item *item = &select->items[select->n++];
     *item = (pst_select_item){NULL, NULL};
     pst_rc rc = read_expr(lex, &item->expr, 0);
+    size_t pos = lex->pos;
     if (rc == PST_OK && item->expr->kind != PST_X_STAR)
         rc = read_alias(lex, &item->alias);
     if (rc == PST_OK && lex->kind != PST_LEX_END && !pst_lex_is(lex, ','))
-        rc = pst_lex_fail(lex, "expected ',' or the end, found %s",
-                          pst_lex_seen(lex, seen));
+        rc = fail_item(lex, item->alias, pos);
     return rc;
 }
 
