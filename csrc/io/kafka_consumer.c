@@ -51,117 +51,6 @@ struct pst_consumer {
     size_t n_batch, n_items;
 };
 
-/* ---- settings ---- */
-
-static bool user_has_set(const pst_kafka_options *options, const char *name)
-{
-    char key[128];
-    if (options->worker && pst_props_find(options->worker, name))
-        return true;
-    snprintf(key, sizeof key, "consumer.%s", name);
-    if (options->worker && pst_props_find(options->worker, key))
-        return true;
-    snprintf(key, sizeof key, "consumer.override.%s", name);
-    return options->connector && pst_props_find(options->connector, key);
-}
-
-typedef struct preset {
-    const char *name, *value;
-} preset;
-
-/* What the protocol needs, whatever the user says. */
-static const preset fixed[] = {
-    {"enable.auto.commit", "false"},       {"enable.auto.offset.store", "false"},
-    {"auto.offset.reset", "error"},        {"enable.partition.eof", "true"},
-    {"allow.auto.create.topics", "false"},
-};
-
-/* Our defaults, which consumer.* may change. */
-static const preset defaults[] = {
-    {"isolation.level", "read_committed"},
-    {"partition.assignment.strategy", "cooperative-sticky"},
-    {"session.timeout.ms", "10000"},
-    {"heartbeat.interval.ms", "3000"},
-    {"topic.metadata.refresh.interval.ms", "10000"},
-    {"queued.min.messages", "1000000"},
-    {"fetch.wait.max.ms", "250"},
-    {"fetch.error.backoff.ms", "100"},
-    {"reconnect.backoff.max.ms", "2000"},
-    {"socket.keepalive.enable", "true"},
-};
-
-static pst_rc set_number(rd_kafka_conf_t *conf, const pst_kafka_options *options,
-                         const char *name, int64_t value, pst_err *err)
-{
-    char text[32];
-    if (user_has_set(options, name))
-        return PST_OK;
-    snprintf(text, sizeof text, "%lld", (long long)value);
-    return pst_kafka_conf_set(conf, name, text, err);
-}
-
-static int64_t clamp(int64_t value, int64_t low, int64_t high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
-/* Half of the ceiling may be queued, a quarter may be on its way. */
-static pst_rc set_sizes(rd_kafka_conf_t *conf, const pst_consumer_config *config,
-                        pst_err *err)
-{
-    const pst_kafka_options *options = &config->kafka;
-    int64_t bytes = config->queue_bytes;
-    pst_rc rc = set_number(conf, options, "queued.max.messages.kbytes",
-                           clamp(bytes / 2 / 1024, 256, 2097151), err);
-    if (rc == PST_OK)
-        rc = set_number(conf, options, "fetch.max.bytes", /* message.max.bytes or more */
-                        clamp(bytes / 4, 1 << 20, 50 << 20), err);
-    if (rc == PST_OK)
-        rc = set_number(conf, options, "max.partition.fetch.bytes",
-                        clamp(bytes / 4, 1 << 18, 1 << 20), err);
-    return rc;
-}
-
-static char *conf_text(const rd_kafka_conf_t *conf, const char *name)
-{
-    char text[1024];
-    size_t size = sizeof text;
-    if (rd_kafka_conf_get(conf, name, text, &size) != RD_KAFKA_CONF_OK)
-        text[0] = '\0';
-    char *copy = pst_strdup(text);
-    pst_wipe(text, sizeof text);
-    return copy;
-}
-
-/* librdkafka tells how its joining goes by debug lines alone: pst_consumer_joining(). */
-static pst_rc hear_group(rd_kafka_conf_t *conf, pst_kafka_link *link, pst_err *err)
-{
-    char *own = conf_text(conf, "debug");
-    if (!own)
-        return pst_fail_nomem(err, "Kafka consumer");
-    link->no_debug = !*own;
-    char text[1100];
-    snprintf(text, sizeof text, "%s%scgrp", own, *own ? "," : "");
-    pst_free(own);
-    return pst_kafka_conf_set(conf, "debug", text, err);
-}
-
-static pst_rc set_presets(rd_kafka_conf_t *conf, const pst_consumer_config *config,
-                          pst_err *err)
-{
-    pst_rc rc = pst_kafka_conf_set(conf, "group.id", config->group, err);
-    if (rc == PST_OK)
-        rc = set_sizes(conf, config, err);
-    for (size_t i = 0; rc == PST_OK && i < sizeof defaults / sizeof *defaults; i++)
-        if (!user_has_set(&config->kafka, defaults[i].name))
-            rc = pst_kafka_conf_set(conf, defaults[i].name, defaults[i].value, err);
-    for (size_t i = 0; rc == PST_OK && i < sizeof fixed / sizeof *fixed; i++)
-        rc = pst_kafka_conf_set(conf, fixed[i].name, fixed[i].value, err);
-    if (rc == PST_OK && config->kafka.client_id)
-        rc = pst_kafka_conf_set(conf, "client.id", config->kafka.client_id, err);
-    return rc;
-}
-
 /* ---- partitions ---- */
 
 static void forward(pst_consumer *consumer, const rd_kafka_topic_partition_t *tp)
@@ -348,13 +237,13 @@ static pst_rc start_client(pst_consumer *consumer, rd_kafka_conf_t *conf, pst_er
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
     int64_t session_ms = 10000;
-    char *session = conf_text(conf, "session.timeout.ms");
+    char *session = pst_kafka_conf_text(conf, "session.timeout.ms");
     if (session)
         (void)pst_sv_to_i64(pst_sv_of(session), &session_ms);
     pst_free(session);
     consumer->session_timeout_ms = (int)session_ms;
-    consumer->user = conf_text(conf, "sasl.username");
-    consumer->password = conf_text(conf, "sasl.password");
+    consumer->user = pst_kafka_conf_text(conf, "sasl.username");
+    consumer->password = pst_kafka_conf_text(conf, "sasl.password");
     if (!consumer->user || !consumer->password) {
         rd_kafka_conf_destroy(conf);
         return pst_fail_nomem(err, "Kafka consumer");
@@ -388,9 +277,9 @@ pst_rc pst_consumer_new(pst_consumer **out, const pst_consumer_config *config,
     consumer->cancel = config->kafka.cancel;
     pst_rc rc = pst_kafka_conf_build(&conf, PST_KAFKA_CONSUMER, &config->kafka, err);
     if (rc == PST_OK) {
-        rc = set_presets(conf, config, err);
+        rc = pst_kafka_conf_consumer(conf, config, err);
         if (rc == PST_OK)
-            rc = hear_group(conf, &consumer->link, err);
+            rc = pst_kafka_conf_hear_group(conf, &consumer->link, err);
         if (rc != PST_OK)
             rd_kafka_conf_destroy(conf);
     }
@@ -801,7 +690,8 @@ pst_rc pst_consumer_cluster(pst_consumer *consumer, char **id, int timeout_ms,
     char *found = rd_kafka_clusterid(consumer->rk, timeout_ms);
     if (!found) {
         char why[PST_KAFKA_ERROR_TEXT];
-        char *servers = conf_text(rd_kafka_conf(consumer->rk), "bootstrap.servers");
+        char *servers =
+            pst_kafka_conf_text(rd_kafka_conf(consumer->rk), "bootstrap.servers");
         pst_kafka_link_last_error(&consumer->link, why, sizeof why);
         (void)pst_fail_retriable(
             err, PST_E_TIMEOUT,

@@ -65,6 +65,15 @@ pst_rc pst_kafka_conf_build(rd_kafka_conf_t **out, pst_kafka_role role,
 pst_rc pst_kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
                           pst_err *err) PST_MUST;
 
+/* A consumer's: what the protocol needs, our defaults, and sizes within queue_bytes. */
+pst_rc pst_kafka_conf_consumer(rd_kafka_conf_t *conf, const pst_consumer_config *config,
+                               pst_err *err) PST_MUST;
+/* librdkafka tells how its joining goes by debug lines alone: pst_consumer_joining(). */
+pst_rc pst_kafka_conf_hear_group(rd_kafka_conf_t *conf, pst_kafka_link *link,
+                                 pst_err *err) PST_MUST;
+/* A property's value, "" if it has none; the caller's. NULL: no memory. */
+char *pst_kafka_conf_text(const rd_kafka_conf_t *conf, const char *name);
+
 /* PST_E_* of a librdkafka code, with "<what>: <description>" as text, the code in
    err->status, retriable or unknown where it is. `detail` may be NULL. */
 pst_rc pst_kafka_fail(pst_err *err, rd_kafka_resp_err_t code, const char *what,
