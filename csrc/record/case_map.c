@@ -256,7 +256,7 @@ size_t pst_case_upper(char *out, pst_sv in)
 
 static bool is_cased(uint32_t c)
 {
-    return to_lower(c) != c || (c >= 'a' && c <= 'z') || find_special(c) ||
+    return to_lower(c) != c || (c >= 'a' && c <= 'z') || c == 0x130 || find_special(c) ||
            (c >= 0x80 && map(UPPER, COUNT(UPPER), c) != c);
 }
 

@@ -109,6 +109,7 @@ static void case_beyond_ascii(void **state)
     eval("lower(s)", "{\"s\":\"\u039f\u0394\u039f\u03a3 \u03a3\"}",
          "\u03bf\u03b4\u03bf\u03c2 \u03c3"); /* a sigma at a word's end, and alone */
     eval("lower(s)", "{\"s\":\"\u0391\u03a3\u0391\"}", "\u03b1\u03c3\u03b1");
+    eval("lower(s)", "{\"s\":\"\u0391\u03a3\u0130\"}", "\u03b1\u03c3i\u0307");
     eval("lower(s)", "{\"s\":\"\u2126\u212a\u212b\"}", "\u03c9k\u00e5");
     eval("lower(upper(s))", "{\"s\":\"\u65e5\u672c 1\"}", "\u65e5\u672c 1");
 }
