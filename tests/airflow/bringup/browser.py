@@ -192,8 +192,9 @@ class Browser:
         """Click into a field and type over what it has."""
         self.click(selector)
         found = f"document.querySelector({json.dumps(selector)})"
-        self.run(f"(e => e.select && e.select())({found})")
+        self.run(f"{found}.select()")
         self.call("Input.insertText", text=text)
+        self.wait(f"{found}.value === {json.dumps(text)}")
 
     def write(self, text: str) -> None:
         """Type where the cursor is."""

@@ -10,10 +10,12 @@ import pytest
 from penstock_airflow.get_provider_info import get_provider_info
 from tests.services import Kafka, ServiceError, airflow_env
 from tests.services.airflow import Airflow
-from tests.services.connect import Connect
+from tests.services.connect import Connect, jars
 
 VERSION = (airflow_env.ROOT / "VERSION").read_text().strip()
 pytestmark = [pytest.mark.timeout(300), pytest.mark.services]
+
+jars()  # Maven may take its time: not on a test's clock
 
 
 @pytest.fixture(scope="module")
