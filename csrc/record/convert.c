@@ -321,7 +321,7 @@ static pst_conv binary_text(pst_context *ctx, pst_sv text, pst_cell *out)
             continue;
         if (c == '=' && chars % 4 >= 2 && pad < 2)
             pad++;
-        else if (value < 0 || pad)
+        else if (value < 0 || pad) /* within a group, padding is its end */
             return PST_CONV_BAD;
         bits = bits << 6 | (uint32_t)(value < 0 ? 0 : value);
         if (++chars % 4 == 0) {
@@ -331,6 +331,7 @@ static pst_conv binary_text(pst_context *ctx, pst_sv text, pst_cell *out)
             if (pad < 1)
                 p[n++] = (char)bits;
             bits = 0;
+            pad = 0; /* Jackson goes on behind a padded group */
         }
     }
     if (chars % 4)

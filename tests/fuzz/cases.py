@@ -21,7 +21,7 @@ Type = tuple[Any, ...]
 
 SCALARS = (
     "BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "STRING",
-    "STRING", "STRING", "DATE", "TIMESTAMP", "TIMESTAMP_NTZ", "DECIMAL",
+    "STRING", "STRING", "DATE", "TIMESTAMP", "TIMESTAMP_NTZ", "DECIMAL", "BINARY",
 )  # fmt: skip
 NAMES = (
     "a", "b", "c", "d", "e", "id", "Id", "name", "first", "last", "ts", "x1", "x_y",
@@ -268,13 +268,17 @@ def random_select(
     rng: random.Random, schema: list[tuple[str, Type]], settings: dict[str, str]
 ) -> str:
     """`*` where the columns allow it, else some leaves and expressions, aliased."""
-    plain = all(t[0] not in CONTAINERS for _, t in schema)
+    plain = all(t[0] not in (*CONTAINERS, "BINARY") for _, t in schema)
     if plain and rng.random() < 0.4:
         return rng.choice(("*", "data.*"))
     sensitive = settings.get("spark.sql.caseSensitive") == "true"
     legacy = settings.get("spark.sql.legacy.timeParserPolicy") == "LEGACY"
     found = [leaf for n, t in schema for leaf in leaves(quoted(n), t, rng)]
     found = [(path_of(rng, path, sensitive), t) for path, t in found]
+    found = [
+        (f"CAST({path} AS STRING)", ("STRING",)) if t[0] == "BINARY" else (path, t)
+        for path, t in found
+    ]
     make = Expressions(rng, found or [("topic", ("STRING",))], legacy)
     items = [path for path, _ in found if rng.random() < 0.7]
     if rng.random() < 0.6:
@@ -288,7 +292,9 @@ def random_select(
         for i, item in enumerate(items)
     ]
     for name, t in schema:
-        flat = t[0] == "STRUCT" and all(f[0] not in CONTAINERS for _, f in t[1])
+        flat = t[0] == "STRUCT" and all(
+            f[0] not in (*CONTAINERS, "BINARY") for _, f in t[1]
+        )
         if flat and rng.random() < 0.15:
             aliased.append(f"{quoted(name)}.*")
             break
@@ -436,6 +442,10 @@ STAMPS = (
     "2021-07-14T02", "2021-07-14T2:15", "2021-07-14 02:15:05.000 ", "2021-07-14T02:15:05.",
     "2021-10-31T00:30:00", "2016-06-19T00:00:00", "1970-01-01", "2021-07-14T02:15:05[UTC]",
 )  # fmt: skip
+BASE64 = (
+    "aGk=", "aGk", "YQ==", "aGk=aGk=", "", " aGk=", "aG k=", "aGk= ", "aGk=\n", "a*==",
+    "====", "YQ= =", "aGkhaGkh", "aGk==", "_-8=", "YR==", "w6k=", "IA==", "8J+YgA==",
+)  # fmt: skip
 DECIMALS = (
     '"12.34"', '"1e2"', '"1,234.50"', '"9,9"', '" 12.34 "', '"abc"', '"-0.001"', '"+5"',
     '"1."', '".5"', '"1E-30"', '"99999999999999999999999999999999999999"', '","', '"0x1"',
@@ -528,6 +538,8 @@ def scalar(rng: random.Random, t: Type) -> str:
         return json_string(rng, rng.choice(DATES) if rng.random() < 0.7 else stamp(rng))
     if kind in ("TIMESTAMP", "TIMESTAMP_NTZ"):
         return json_string(rng, stamp(rng)) if rng.random() < 0.9 else number(rng)
+    if kind == "BINARY":
+        return json_string(rng, rng.choice(BASE64))
     pick = rng.random()
     if pick < 0.1:
         return json_string(rng, stamp(rng))

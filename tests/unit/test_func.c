@@ -208,6 +208,22 @@ static void cast_limits(void **state)
     eval("CAST(CAST(d AS TIMESTAMP) AS DATE)", "{\"d\":-1e300}", "-290308-12-21");
 }
 
+/* Jackson's base64: groups of four with blanks between them, each with its own padding.
+ */
+static void binary(void **state)
+{
+    (void)state;
+    const char *const *options =
+        OPTIONS("value.schema=x BINARY, i INT", "select=CAST(x AS STRING) AS x, i");
+    check_line(options, "{\"x\":\"aGk=\\n aGk=YQ==\",\"i\":1}", "hihia,1");
+    check_line(options, "{\"x\":\"\",\"i\":1}", "\"\",1");
+    check_line(options, "{\"x\":\"aGk\",\"i\":1}", ",1");
+    check_line(options, "{\"x\":\"aG k=\",\"i\":1}", ",1");
+    check_line(options, "{\"x\":\"aGk==\",\"i\":1}", ",1");
+    check_refused(OPTIONS("value.schema=x BINARY, i INT"),
+                  "column 'x' is of a type that CSV can't hold: BINARY");
+}
+
 /* ---- dates and times ---- */
 
 /* to_date and to_timestamp take dates and times as they are, all else as texts; numbers
@@ -390,7 +406,7 @@ int main(void)
         cmocka_unit_test(reading),      cmocka_unit_test(arguments_of_times),
         cmocka_unit_test(formatting),   cmocka_unit_test(unix_times),
         cmocka_unit_test(legacy),       cmocka_unit_test(names),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(refusals),     cmocka_unit_test(binary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
