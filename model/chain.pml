@@ -1,9 +1,10 @@
 /*
  * chain.pml - the chain protocol of docs/exactly-once.md, for the model checker spin.
  *
- * One partition of one topic; NW writers of one group; the group's coordinator; a store
- * with conditional create; a log of N offsets; an environment that crashes writers, loses
- * and delays answers, moves partitions, lets time pass and moves old objects away.
+ * One partition of one topic; NW writers of one group (TAKE: of two); the group's
+ * coordinator; a store with conditional create; a log of N offsets; an environment that
+ * crashes writers, loses and delays answers, moves partitions, lets time pass and moves
+ * old objects away.
  * model/README.md maps every step to the C code and says what is left out; model/run.py
  * builds and runs it all.
  *
@@ -18,7 +19,13 @@
  *   STRANGER      another group's object appears at any free key, once
  *   RECREATE      the topic is deleted and made anew with other records, once
  *   SEAL          each writer has a layout of its own, which it seals the other's for; a
- *                 layout that was left may be gone back to
+ *                 layout that was left may be gone back to. LAYOUTS=2 with NW=3: two
+ *                 writers share one
+ *   TAKE=n        the first n writers have the old name, the others the new one; the chain
+ *                 is handed to the new name by `chain take-over`. TAKES=2: and back
+ *   NO_LATE       a bound: no request arrives after its writer gave it up
+ *   ONE_LIFE      a bound: no writer is started again. One that crashes is then one that
+ *                 sleeps for ever, so with three writers there are three lives in all
  *
  * NO_RULE_<n> drops safety rule n; BREAK_<...> breaks what the operator must keep to.
  */
@@ -45,8 +52,10 @@
 
 /* Layouts: a key is a start in a layout. */
 #ifdef SEAL
+#ifndef LAYOUTS
 #define LAYOUTS NW
-#define CONF(w) w
+#endif
+#define CONF(w) (w * LAYOUTS / NW)
 #define KEYS (N * LAYOUTS)
 #define K(l, s) ((l) * N + (s))
 #define LAY(w) lay[w]
@@ -56,6 +65,18 @@
 #define K(l, s) (s)
 #define LAY(w) 0
 #define SEALED(k) false
+#endif
+
+/* Groups: of the old name and of the new one. */
+#ifdef TAKE
+#define GROUPS 2
+#define G(w) ((w) < TAKE -> 0 : 1)
+#ifndef TAKES
+#define TAKES 1
+#endif
+#else
+#define GROUPS 1
+#define G(w) 0
 #endif
 
 #define UPTO(n) ((1 << (n)) - 1)
@@ -84,9 +105,9 @@ byte fresh[NW];
 /* The date of the request's signature: 0 after that moment, 1 before it, 2 too old. */
 byte date[NW];
 
-byte owner = NONE; /* who the coordinator thinks owns the partition */
-byte committed, committed_pos;
-bool has_commit, commit_is_ours;
+byte owner[GROUPS] = NONE; /* who the coordinator thinks owns the partition */
+byte committed[GROUPS], committed_pos[GROUPS];
+bool has_commit[GROUPS], commit_is_ours[GROUPS];
 
 byte object[KEYS]; /* by start: its next; 0 = there is none */
 #ifdef SEAL
@@ -110,6 +131,27 @@ bool waiting;
 
 byte root = NONE;
 byte gone; /* records that have disappeared from the log */
+
+#ifdef TAKE
+byte holder; /* the group that the last owner+<n>.json names; 0 = the root's */
+byte stage;  /* of the take-over under way; 0 = there is none */
+byte taken;  /* how often the chain was handed on */
+bool by[N];  /* the group whose writer has put the object */
+bool late_by;
+#define SIGN(k, group) by[k] = group;
+/* pst_chain_judge(): an object of the other group, and the chain was not handed to mine. */
+#ifdef NO_TAKE_FORMER
+#define FOREIGN(k, w) (by[k] != G(w))
+#else
+#define FOREIGN(k, w) (by[k] != G(w) && holder != G(w))
+#endif
+#elif defined(STRANGER)
+#define SIGN(k, group)
+#define FOREIGN(k, w) foreign[k]
+#else
+#define SIGN(k, group)
+#define FOREIGN(k, w) false
+#endif
 
 #ifdef RECREATE
 byte version;             /* of the topic */
@@ -250,20 +292,17 @@ inline confirm(w)
 /* ask_facts(): the commit, its metadata, the log's ends. */
 inline ask_facts(w)
 {
-    told[w] = (has_commit -> committed : NONE);
-    pos[w] = (has_commit && commit_is_ours -> committed_pos : NONE);
+    told[w] = (has_commit[G(w)] -> committed[G(w)] : NONE);
+    pos[w] = (has_commit[G(w)] && commit_is_ours[G(w)] -> committed_pos[G(w)] : NONE);
     from[w] = 0;
     drop_window(w);
     confirm(w);
 #ifdef SEAL
-    lay[w] = (has_commit && commit_is_ours -> commit_lay : CONF(w));
-    bare[w] = has_commit && commit_is_ours && commit_bare;
-#ifndef NO_RULE_10_COMMIT
-    unsaid[w] = !(has_commit && commit_is_ours);
-#endif
+    lay[w] = (pos[w] != NONE -> commit_lay : CONF(w));
+    bare[w] = pos[w] != NONE && commit_bare;
 #endif
 #ifdef RECREATE
-    knows[w] = (has_commit && commit_is_ours -> commit_version : NONE);
+    knows[w] = (pos[w] != NONE -> commit_version : NONE);
 #endif
 #ifdef RETAIN
     saw_low[w] = low;
@@ -271,7 +310,14 @@ inline ask_facts(w)
 #ifdef NO_RULE_9_TIME
     asked[w] = 1;
 #endif
-    pc[w] = LIST
+    pc[w] = LIST;
+#if defined(TAKE) && !defined(NO_TAKE_OWNER)
+    /* Root and owner, as early as can be: what is read later is no older. */
+    if
+    :: G(w) != holder -> pc[w] = STOP; forget(w)
+    :: else
+    fi
+#endif
 }
 
 /* pst_chain_recover(): root, LIST, HEAD of the last key, the same log? */
@@ -282,6 +328,9 @@ inline recover(w)
     asked[w] = 0;
 #endif
     ours = pos[w] != NONE;
+#ifdef SEAL
+    named = lay[w];
+#endif
 #ifdef NO_RULE_1
 #ifdef RETAIN
     first = (told[w] != NONE -> told[w] : saw_low[w]);
@@ -335,9 +384,7 @@ again:
     :: i > pos[w] ->
 #endif
         i--;
-#ifdef STRANGER
-        stopped = foreign[i];
-#endif
+        stopped = FOREIGN(i, w);
 #ifdef RECREATE
         knows[w] = object_version[i];
 #endif
@@ -363,6 +410,12 @@ again:
     :: !(lay[w] != CONF(w) && bare[w])
     fi;
 #endif
+#if defined(SEAL) && !defined(NO_RULE_10_COMMIT)
+    unsaid[w] = !ours || named != lay[w];
+#endif
+#ifdef SEAL
+    named = 0;
+#endif
     pc[w] = (stopped -> STOP : RUN);
     i = 0;
     first = 0;
@@ -370,14 +423,24 @@ again:
     if
     :: stopped ->
 #if !defined(STRANGER) && !defined(RECREATE) && !defined(RESET) && !defined(SEAL)
-        no_false_stop = false;
-        assert(no_false_stop);
-        no_false_stop = 0;
+        must_not_stop(w);
 #endif
         forget(w)
     :: else
     fi;
     stopped = false
+}
+
+/* Only a former owner is to stop, if nothing else is amiss. */
+inline must_not_stop(w)
+{
+#ifdef TAKE
+    no_false_stop = G(w) != holder;
+#else
+    no_false_stop = false;
+#endif
+    assert(no_false_stop);
+    no_false_stop = 0
 }
 
 #ifdef SEAL
@@ -457,12 +520,13 @@ inline read_and_close(w)
 #else
 #define GOES(w) true
 #endif
+#define SAYS(w) (commit_is_ours[G(w)] -> committed_pos[G(w)] : committed[G(w)])
 #ifdef SEAL
-#define PASSED(w) (!has_commit || committed_pos > pos[w] || commit_lay != lay[w])
+#define PASSED(w) (!has_commit[G(w)] || SAYS(w) > pos[w] || commit_lay != lay[w])
 #elif defined(NO_RULE_9_NONE)
-#define PASSED(w) (has_commit && (commit_is_ours -> committed_pos : committed) > pos[w])
+#define PASSED(w) (has_commit[G(w)] && SAYS(w) > pos[w])
 #else
-#define PASSED(w) (!has_commit || (commit_is_ours -> committed_pos : committed) > pos[w])
+#define PASSED(w) (!has_commit[G(w)] || SAYS(w) > pos[w])
 #endif
 
 inline check_sleep(w)
@@ -529,6 +593,14 @@ inline went_on(w)
 #define FAULTY true
 #endif
 
+#ifdef NO_LATE
+#define MAY_BE_LATE false
+#elif defined(SEAL)
+#define MAY_BE_LATE (FAULTY && late_next == 0 && late_seal == 0)
+#else
+#define MAY_BE_LATE (FAULTY && late_next == 0)
+#endif
+
 /* pst_store put(): the request and its answer, or what becomes of them. */
 inline put(w)
 {
@@ -549,6 +621,7 @@ inline put(w)
     :: date[w] != 2 ->
         if
         :: FREE(K(LAY(w), s)) -> /* created, and told so */
+            SIGN(s, G(w))
             create(K(LAY(w), s), s, next[w], rows[w], READS(w));
             went_on(w)
         :: !FREE(K(LAY(w), s)) -> /* 412 */
@@ -559,15 +632,17 @@ inline put(w)
             pc[w] = HEAD
 #endif
         :: FREE(K(LAY(w), s)) && FAULTY -> /* created, but the answer is lost */
+            SIGN(s, G(w))
             create(K(LAY(w), s), s, next[w], rows[w], READS(w));
             unknown(w)
         :: FAULTY -> /* 5xx, 409, refused connection: nothing happened */
             unknown(w)
+        :: MAY_BE_LATE -> /* timed out here, still on its way there */
 #ifdef SEAL
-        :: FAULTY && late_next == 0 && late_seal == 0 ->
             late_lay = lay[w];
-#else
-        :: FAULTY && late_next == 0 -> /* timed out here, still on its way there */
+#endif
+#ifdef TAKE
+            late_by = G(w);
 #endif
             late_start = s;
             late_next = next[w];
@@ -605,7 +680,7 @@ inline put_seal(w)
             seal[s] = CONF(w) + 1;
             unknown(w)
         :: FAULTY -> unknown(w)
-        :: FAULTY && late_next == 0 && late_seal == 0 ->
+        :: MAY_BE_LATE ->
             late_start = pos[w];
             late_lay = lay[w];
             late_seal = CONF(w) + 1;
@@ -652,11 +727,14 @@ inline adopt(w)
 #endif
         fi
 #endif
-#if defined(STRANGER) && !defined(NO_RULE_4_OWNER)
-    :: object[pos[w]] != 0 && foreign[pos[w]] ->
+#ifndef NO_RULE_4_OWNER
+    :: object[K(LAY(w), pos[w])] != 0 && FOREIGN(pos[w], w) ->
         pc[w] = STOP;
+#ifndef STRANGER
+        must_not_stop(w);
+#endif
         forget(w)
-    :: object[pos[w]] != 0 && !foreign[pos[w]] ->
+    :: object[K(LAY(w), pos[w])] != 0 && !FOREIGN(pos[w], w) ->
 #else
     :: object[K(LAY(w), pos[w])] != 0 ->
 #endif
@@ -695,13 +773,13 @@ inline adopt(w)
 /* pst_objects_precommit(), _committed(): the coordinator takes it from the owner only. */
 inline commit(w)
 {
-    commit_monotonic = !has_commit || TO_COMMIT(w) >= committed;
+    commit_monotonic = !has_commit[G(w)] || TO_COMMIT(w) >= committed[G(w)];
     assert(commit_monotonic);
     commit_monotonic = 0;
-    committed = TO_COMMIT(w);
-    committed_pos = TO_COMMIT_POS(w);
-    has_commit = true;
-    commit_is_ours = true;
+    committed[G(w)] = TO_COMMIT(w);
+    committed_pos[G(w)] = TO_COMMIT_POS(w);
+    has_commit[G(w)] = true;
+    commit_is_ours[G(w)] = true;
 #ifdef SEAL
     commit_lay = lay[w];
     commit_bare = bare[w];
@@ -711,14 +789,14 @@ inline commit(w)
 #endif
     /* All that is below the commit is in an object. */
 #ifdef RECREATE
-    commit_durable = !(UPTO(committed) & WANTED & ~landed) ||
-                     (reads[w] == 1 && !(UPTO(committed) & ~landed_new));
+    commit_durable = !(UPTO(committed[G(w)]) & WANTED & ~landed) ||
+                     (reads[w] == 1 && !(UPTO(committed[G(w)]) & ~landed_new));
 #else
-    commit_durable = !(UPTO(committed) & WANTED & ~landed);
+    commit_durable = !(UPTO(committed[G(w)]) & WANTED & ~landed);
 #endif
     assert(commit_durable);
     commit_durable = 0;
-    told[w] = committed; /* nothing lower is sent again */
+    told[w] = committed[G(w)]; /* nothing lower is sent again */
     if
     :: confirm(w);       /* the answer comes */
 #ifdef SEAL
@@ -747,16 +825,38 @@ inline commit(w)
 #define MAY_READ(w) true
 #endif
 
+/* The name that the chain is handed to is not started before the take-over has ended. A
+   daemon of the other one may be, at any moment, by a supervisor that knows no better. */
+#ifdef TAKE
+#ifdef BREAK_TAKE_EARLY
+#define MAY_JOIN(w) (G(w) == holder || taken > 0 || stage > 1)
+#elif defined(NO_TAKE_ORDER)
+#define MAY_JOIN(w) (G(w) == holder || taken > 0 && stage == 0)
+#else
+#define MAY_JOIN(w) (G(w) == holder -> stage < 2 : (stage == 0 -> taken > 0 : stage > 1))
+#endif
+#else
+#define MAY_JOIN(w) true
+#endif
+
 active [NW] proctype writer()
 {
     byte i, r, s, first;
     bool ours, stopped;
 #ifdef SEAL
-    byte lay_then;
+    byte lay_then, named;
 #endif
 endless:
     do
-    :: atomic { owner == NONE && pc[_pid] == OFF -> owner = _pid; pc[_pid] = ASK }
+    :: atomic {
+        owner[G(_pid)] == NONE && pc[_pid] == OFF && MAY_JOIN(_pid) ->
+            owner[G(_pid)] = _pid;
+            pc[_pid] = ASK
+       }
+#if defined(TAKE) && !defined(ONE_LIFE)
+    /* A supervisor, or a person, starts it again. */
+    :: atomic { pc[_pid] == STOP -> pc[_pid] = OFF }
+#endif
     :: atomic { pc[_pid] == ASK -> ask_facts(_pid) }
     :: atomic { pc[_pid] == LIST -> recover(_pid) }
 #ifdef RECREATE
@@ -784,15 +884,17 @@ endless:
 #endif
     :: atomic { pc[_pid] == HEAD -> adopt(_pid) }
     :: atomic {
-        owner == _pid && pc[_pid] >= RUN && pc[_pid] != STOP &&
+        owner[G(_pid)] == _pid && pc[_pid] >= RUN && pc[_pid] != STOP &&
         (told[_pid] == NONE || TO_COMMIT(_pid) > told[_pid] || UNSAID(_pid)) -> commit(_pid)
        }
+#ifndef ONE_LIFE
     /* It crashes, or notices that the partition is no longer its own. */
     :: atomic {
-        pc[_pid] != OFF && pc[_pid] != STOP && (FAULTY || owner != _pid) ->
+        pc[_pid] != OFF && pc[_pid] != STOP && (FAULTY || owner[G(_pid)] != _pid) ->
             pc[_pid] = OFF;
             forget(_pid)
        }
+#endif
 #ifdef MOVE
     /* The session time-out passes without a confirmation. */
     :: atomic { fresh[_pid] != 0 -> fresh[_pid] = 0 }
@@ -805,21 +907,98 @@ endless:
 #define ALL_WRITERS(w) for (w : 0 .. NW - 1)
 
 #ifdef BREAK_MOVE_AT_ONCE
-#define MAY_MOVE(k) (has_commit && object[k] <= committed && object[k] < top)
+#define MAY_MOVE(k) (has_commit[0] && object[k] <= committed[0] && object[k] < top)
 #elif defined(BREAK_MOVE_NEWEST)
 #define MAY_MOVE(k) (object[k] <= movable)
 #else
 #define MAY_MOVE(k) (object[k] <= movable && object[k] < top)
 #endif
-#define MOVES(k) atomic { object[k] != 0 && MAY_MOVE(k) -> object[k] = 0 }
+#define MOVES(k) atomic { object[k] != 0 && MAY_MOVE(k) -> object[k] = 0; SIGN(k, 0) }
 /* Seals stay: their next may be at or below a commit that is older than they. */
 #ifdef BREAK_MOVE_SEAL
-#define MOVES_SEAL(l, s) atomic { seal[K(l, s)] != 0 && s <= movable && s < top -> seal[K(l, s)] = 0 }
+#define MOVES_SEAL(l, s) \
+    atomic { seal[K(l, s)] != 0 && s <= movable && s < top -> seal[K(l, s)] = 0 }
 #endif
+/* The loader reads the commit of a group. */
+#define NOTES(g)                                                    \
+    atomic {                                                        \
+        !waiting && has_commit[g] && committed[g] > noted ->        \
+            waiting = true;                                         \
+            noted = committed[g];                                   \
+            ALL_WRITERS(w) {                                        \
+                fresh[w] = (fresh[w] == 1 -> 2 : fresh[w]);         \
+                date[w] = (pc[w] == PUT && date[w] == 0 -> 1 : date[w]) \
+            }                                                       \
+            late_date = (LATE && late_date == 0 -> 1 : late_date);  \
+            w = 0                                                   \
+    }
 #ifdef SEAL
 #define LATE (late_next != 0 || late_seal != 0)
 #else
 #define LATE (late_next != 0)
+#endif
+
+#ifdef TAKE
+#define OTHER (1 - holder)
+#define ALL_GONE (owner[0] == NONE && owner[1] == NONE)
+
+/* The offsets of the group that has (had) the chain are committed for the other one, unless
+   that has some which are as far. */
+inline copy_commit(here, there)
+{
+    if
+    :: has_commit[here] && (!has_commit[there] || committed[there] < committed[here]) ->
+        has_commit[there] = true;
+        commit_is_ours[there] = commit_is_ours[here];
+        committed[there] = committed[here];
+        committed_pos[there] = committed_pos[here]
+    :: else
+    fi
+}
+
+inline forget_commit(group)
+{
+    has_commit[group] = false;
+    commit_is_ours[group] = false;
+    committed[group] = 0;
+    committed_pos[group] = 0
+}
+
+/* `penstock chain take-over`, a step each; where it crashes, it is run again. Before it
+   begins nobody is in either group. Stage 1: it has looked. 2: the owner is written, which
+   stops whoever of the old name asks from then on; those who asked before have to be gone.
+   3: the offsets are copied. At last the old ones are deleted, which Kafka refuses while
+   somebody is there. */
+#define BEGINS (stage == 0 && taken < TAKES && root != NONE && ALL_GONE)
+#ifdef NO_TAKE_MEMBERS
+#define GONE_SINCE true
+#define DELETES true
+#else
+#define GONE_SINCE ALL_GONE
+#define DELETES (owner[OTHER] == NONE)
+#endif
+#ifdef TAKE_READS_FIRST
+#define TAKE_OVER                                                                  \
+    :: atomic { BEGINS -> stage = 1; copy_commit(holder, OTHER) }                  \
+    :: atomic { stage == 1 -> stage = 3; holder = OTHER }                          \
+    :: atomic { stage == 3 && DELETES -> forget_commit(OTHER); stage = 0; taken++ }
+#elif defined(NO_TAKE_ORDER)
+#define TAKE_OVER                                                                  \
+    :: atomic { BEGINS -> stage = 1; copy_commit(holder, OTHER) }                  \
+    :: atomic { stage == 1 && owner[holder] == NONE -> forget_commit(holder); stage = 2 } \
+    :: atomic { stage == 2 -> holder = OTHER; stage = 0; taken++ }
+#elif defined(NO_TAKE_FORGET)
+#define TAKE_OVER                                                                  \
+    :: atomic { BEGINS -> stage = 1 }                                              \
+    :: atomic { stage == 1 -> stage = 2; holder = OTHER }                          \
+    :: atomic { stage == 2 && ALL_GONE -> copy_commit(OTHER, holder); stage = 0; taken++ }
+#else
+#define TAKE_OVER                                                                  \
+    :: atomic { BEGINS -> stage = 1 }                                              \
+    :: atomic { stage == 1 -> stage = 2; holder = OTHER }                          \
+    :: atomic { stage >= 2 && GONE_SINCE -> copy_commit(OTHER, holder); stage = 3 } \
+    :: atomic { stage == 3 && DELETES -> forget_commit(OTHER); stage = 0; taken++ }
+#endif
 #endif
 
 proctype world()
@@ -828,7 +1007,11 @@ proctype world()
 endless:
     do
     /* A rebalance, or the owner's session has ended. */
-    :: atomic { owner != NONE && (FAULTY || pc[owner] == OFF) -> owner = NONE }
+    :: atomic { owner[0] != NONE && (FAULTY || pc[owner[0]] == OFF) -> owner[0] = NONE }
+#ifdef TAKE
+    :: atomic { owner[1] != NONE -> owner[1] = NONE }
+    TAKE_OVER
+#endif
     /* A request that was given up arrives. */
     :: atomic {
         late_next != 0 ->
@@ -841,6 +1024,7 @@ endless:
                 create(late_start, late_start, late_next, late_rows, late_version)
 #else
             :: object[late_start] == 0 && late_date != 2 ->
+                SIGN(late_start, late_by)
                 create(late_start, late_start, late_next, late_rows, 0)
 #endif
             :: true /* or is lost */
@@ -851,6 +1035,9 @@ endless:
             late_date = 0;
 #ifdef SEAL
             late_lay = 0
+#endif
+#ifdef TAKE
+            late_by = 0
 #endif
 #ifdef RECREATE
             late_version = 0
@@ -872,17 +1059,10 @@ endless:
 #endif
 #ifdef MOVE
     /* The loader reads the group's commit … */
-    :: atomic {
-        !waiting && has_commit && committed > noted ->
-            waiting = true;
-            noted = committed;
-            ALL_WRITERS(w) {
-                fresh[w] = (fresh[w] == 1 -> 2 : fresh[w]);
-                date[w] = (pc[w] == PUT && date[w] == 0 -> 1 : date[w])
-            }
-            late_date = (LATE && late_date == 0 -> 1 : late_date);
-            w = 0
-       }
+    :: NOTES(0)
+#ifdef TAKE
+    :: NOTES(1)
+#endif
     /* … waits; what was signed before is no longer taken, what was confirmed is stale … */
     :: atomic {
         waiting ->
@@ -898,24 +1078,27 @@ endless:
     /* … and moves what was below that commit; the newest object stays. */
     :: MOVES(0)
     :: MOVES(1)
-#if defined(SEAL) && N == 2
+#if KEYS > 2
     :: MOVES(2)
+#endif
+#if KEYS > 3
     :: MOVES(3)
+#endif
+#if KEYS > 4
+    :: MOVES(4)
+#endif
+#if KEYS > 5
+    :: MOVES(5)
 #endif
 #ifdef BREAK_MOVE_SEAL
     :: MOVES_SEAL(0, 0)
     :: MOVES_SEAL(0, 1)
     :: MOVES_SEAL(1, 0)
     :: MOVES_SEAL(1, 1)
+#if LAYOUTS > 2
+    :: MOVES_SEAL(2, 0)
+    :: MOVES_SEAL(2, 1)
 #endif
-#if N > 2
-    :: MOVES(2)
-#endif
-#if N > 3
-    :: MOVES(3)
-#endif
-#if N > 4
-    :: MOVES(4)
 #endif
 #endif
 #ifdef COMPACT
@@ -926,23 +1109,23 @@ endless:
 #endif
 #ifdef FORGET
     :: atomic {
-        owner == NONE && has_commit && !tool_came ->
+        owner[0] == NONE && has_commit[0] && !tool_came ->
             tool_came = true;
-            has_commit = false;
-            commit_is_ours = false;
-            committed = 0;
-            committed_pos = 0
+            has_commit[0] = false;
+            commit_is_ours[0] = false;
+            committed[0] = 0;
+            committed_pos[0] = 0
        }
 #endif
 #ifdef RESET
     :: atomic {
-        owner == NONE && !tool_came ->
+        owner[0] == NONE && !tool_came ->
             tool_came = true;
             select(w : 0 .. N);
-            has_commit = true;
-            commit_is_ours = false;
-            committed = w;
-            committed_pos = 0;
+            has_commit[0] = true;
+            commit_is_ours[0] = false;
+            committed[0] = w;
+            committed_pos[0] = 0;
             /* What a tool skips is its user's wish. */
             excused = (w > top -> excused | RANGE(top, w) & ~landed : excused);
             w = 0
@@ -969,10 +1152,10 @@ endless:
             w = 0;
             if
             :: true
-            :: has_commit = false; /* Kafka deletes a deleted topic's commits, or not yet */
-               commit_is_ours = false;
-               committed = 0;
-               committed_pos = 0
+            :: has_commit[0] = false; /* Kafka deletes a deleted topic's commits, or not yet */
+               commit_is_ours[0] = false;
+               committed[0] = 0;
+               committed_pos[0] = 0
             fi
        }
     :: atomic { version == 1 && end < N -> end++ }
@@ -987,5 +1170,5 @@ init { run world() }
 
 #ifdef LIVE
 /* When faults end, everything lands and is committed. */
-ltl lands { [](calm -> <>(top == N && has_commit && committed == N)) }
+ltl lands { [](calm -> <>(top == N && has_commit[0] && committed[0] == N)) }
 #endif

@@ -49,6 +49,25 @@ PROTOCOL = (
     Check("the topic is made anew", "N=3 RECREATE", "N=2 RECREATE"),
     Check("the layout changes, and back", "N=3 SEAL", "N=2 SEAL"),
     Check("the layout changes, objects are moved", "N=2 SEAL MOVE", "-"),
+    Check("three writers with three layouts", "N=2 NW=3 SEAL ONE_LIFE", "-"),
+    Check(
+        "three writers with two layouts, objects are moved",
+        "N=2 NW=3 LAYOUTS=2 SEAL MOVE NO_LATE ONE_LIFE",
+        "-",
+    ),
+    Check("a new name takes over", "N=3 MOVE TAKE=1", "N=2 MOVE TAKE=1"),
+    Check(
+        "a new name takes over, offsets read as the command does",
+        "N=3 MOVE TAKE=1 TAKE_READS_FIRST",
+        "N=2 MOVE TAKE=1 TAKE_READS_FIRST",
+    ),
+    Check(
+        "a new name takes over from two daemons",
+        "N=2 NW=3 MOVE TAKE=2 NO_LATE ONE_LIFE",
+        "-",
+    ),
+    Check("a chain is handed on and back", "N=2 MOVE TAKE=1 TAKES=2", "-"),
+    Check("a chain is handed on and back, two daemons", "N=2 MOVE TAKE=2 TAKES=2", "-"),
     Check("when faults end, all is landed", "N=3 LIVE", "N=2 LIVE", live=True),
 )
 
@@ -77,6 +96,24 @@ MUTANTS = (
     mutant("rule 10 dropped", "N=3 SEAL NO_RULE_10"),
     mutant("rule 10 without the old writer's stop", "N=3 SEAL NO_RULE_10_STOP"),
     mutant("rule 10 without the commit first", "N=2 SEAL NO_RULE_10_COMMIT"),
+    mutant("take-over without the owner", "N=2 MOVE TAKE=1 NO_LATE NO_TAKE_OWNER", "-"),
+    mutant("take-over without the deletion", "N=2 MOVE TAKE=1 NO_LATE NO_TAKE_FORGET"),
+    mutant("take-over, deleted first", "N=2 MOVE TAKE=1 NO_LATE NO_TAKE_ORDER", "-"),
+    mutant("take-over among members", "N=2 MOVE TAKE=1 NO_LATE NO_TAKE_MEMBERS", "-"),
+    mutant("take-over, former name not followed", "N=2 TAKE=1 NO_TAKE_FORMER"),
+    mutant(
+        "take-over and back, offsets read before the owner is written",
+        "N=2 MOVE TAKE=2 TAKES=2 NO_LATE TAKE_READS_FIRST",
+        "-",
+    ),
+    mutant(
+        "a new name started too soon", "N=2 MOVE TAKE=1 NO_LATE BREAK_TAKE_EARLY", "-"
+    ),
+    mutant(
+        "a seal moved, three writers",
+        "N=2 NW=3 LAYOUTS=2 SEAL MOVE NO_LATE ONE_LIFE BREAK_MOVE_SEAL",
+        "-",
+    ),
     mutant("objects moved too soon", "N=2 MOVE BREAK_MOVE_AT_ONCE", "-"),
     mutant("the newest object moved", "N=2 MOVE FORGET BREAK_MOVE_NEWEST", "-"),
     mutant("a seal moved", "N=2 SEAL MOVE BREAK_MOVE_SEAL", "-"),
