@@ -393,7 +393,7 @@ static bool take_second(const pst_zone *zone, int64_t *micros)
 {
     int64_t utc = pst_floor_div(*micros, PST_MICROS);
     int32_t first = pst_zone_offset_at(zone, utc);
-    int32_t second = pst_zone_offset_at(zone, utc + 3 * 3600);
+    int32_t second = pst_zone_offset_at(zone, utc + 10800);
     int64_t later = utc + first - second;
     if (second >= first || pst_zone_offset_at(zone, later) != second)
         return true;
