@@ -63,12 +63,22 @@ static bool valid_date(int64_t year, int month, int day)
     return month >= 1 && month <= 12 && day >= 1 && day <= pst_days_in_month(year, month);
 }
 
+static int64_t local_seconds(const pst_civil *c)
+{
+    return pst_civil_days(c->year, c->month, c->day) * PST_SECONDS_A_DAY +
+           c->hour * 3600 + c->minute * 60 + c->second;
+}
+
 bool pst_civil_to_micros(const pst_civil *c, const pst_zone *zone, int64_t *micros)
 {
-    int64_t local = pst_civil_days(c->year, c->month, c->day) * PST_SECONDS_A_DAY +
-                    c->hour * 3600 + c->minute * 60 + c->second;
+    int64_t local = local_seconds(c);
     int64_t utc = zone ? local - pst_zone_offset_of_local(zone, local) : local;
     return seconds_to_micros(utc, c->micro, micros);
+}
+
+bool pst_civil_to_micros_at(const pst_civil *c, int32_t offset, int64_t *micros)
+{
+    return seconds_to_micros(local_seconds(c) - offset, c->micro, micros);
 }
 
 /* ---- Spark's parsers ---- */
@@ -270,8 +280,7 @@ static bool in_named_zone(stamp *s, pst_zone_cache *cache, int64_t *micros)
     if (zulu)
         return pst_civil_to_micros(&s->c, NULL, micros);
     if (pst_zone_parse_offset(name, &seconds) && !s->just_time)
-        return pst_civil_to_micros(&s->c, NULL, micros) &&
-               !__builtin_sub_overflow(*micros, (int64_t)seconds * PST_MICROS, micros);
+        return pst_civil_to_micros_at(&s->c, seconds, micros);
     if (cache) {
         const pst_zone *known = pst_zone_cached(cache, name);
         return known && in_zone(s, known, micros);

@@ -26,6 +26,8 @@ static inline int64_t pst_floor_div(int64_t a, int64_t b)
 }
 /* Local time in a zone to an instant; false when it does not fit 64 bits. */
 bool pst_civil_to_micros(const pst_civil *c, const pst_zone *zone, int64_t *micros);
+/* The same, so many seconds east of UTC. */
+bool pst_civil_to_micros_at(const pst_civil *c, int32_t offset, int64_t *micros);
 
 /* Spark's stringToDate, stringToTimestamp and stringToTimestampWithoutTimeZone. */
 bool pst_parse_date(pst_sv text, int64_t *days);

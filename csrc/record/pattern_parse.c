@@ -410,15 +410,20 @@ static bool shows_time(const pst_civil *c, const pst_zone *zone, int64_t micros)
     return seen.hour == c->hour && seen.minute == c->minute;
 }
 
+/* Unlike in Spark's own format, whole seconds must fit for themselves. */
+static bool whole_seconds(int64_t micros)
+{
+    return micros >= INT64_MIN / PST_MICROS * PST_MICROS;
+}
+
 static bool to_micros(const pst_pattern *p, const pst_parsed *r, const pst_zone *zone,
                       int64_t *micros)
 {
-    /* unlike Spark's own format, whole seconds must fit for themselves */
     return pst_civil_to_micros(&r->c, zone, micros) &&
            (!zone || p->use < PST_PATTERN_LEGACY ||
             (take_second(zone, micros) &&
              (p->use == PST_PATTERN_LEGACY || shows_time(&r->c, zone, *micros)))) &&
-           *micros >= INT64_MIN / PST_MICROS * PST_MICROS;
+           whole_seconds(*micros);
 }
 
 bool pst_pattern_parse_timestamp(const pst_pattern *p, pst_sv text, const pst_zone *zone,
@@ -430,8 +435,7 @@ bool pst_pattern_parse_timestamp(const pst_pattern *p, pst_sv text, const pst_zo
     if (!r.has_zone)
         return to_micros(p, &r, zone, micros);
     if (!r.zone_name[0])
-        return to_micros(p, &r, NULL, micros) &&
-               !__builtin_sub_overflow(*micros, (int64_t)r.offset * PST_MICROS, micros);
+        return pst_civil_to_micros_at(&r.c, r.offset, micros) && whole_seconds(*micros);
     pst_zone *own = NULL;
     if (pst_zone_new(&own, pst_sv_of(r.zone_name), NULL) != PST_OK)
         return false;

@@ -261,6 +261,8 @@ static void reading(void **state)
     eval("to_date(s, 'yyyy-MM-dd')", "{\"s\":\"2021-7-14\"}", "");
     eval("to_date(s, 'yy-M-d')", "{\"s\":\"21-7-4\"}", "2021-07-04");
     eval("to_date(s, 'd MMM yyyy')", "{\"s\":\"4 jUL 2021\"}", "2021-07-04");
+    eval("CAST(s AS TIMESTAMP)", "{\"s\":\"+294247-01-10T15:00:04.000+11:00\"}",
+         "+294247-01-09T23:00:04.000-05:00"); /* its wall clock is beyond 64 bits */
     refused("to_date(s, t)", "TO_DATE takes its pattern as a string literal");
     refused("to_date(s, 'YYYY')", "week-based patterns are unsupported since Spark 3");
     refused("to_date(s, 'E')", "illegal pattern character: E");
