@@ -30,6 +30,7 @@ enum {
     COMMIT_MAX = 4096,
     COMMIT_AGAIN_MS = 500,
     LAND_COMMIT_MS = 300,
+    LAST_COMMIT_MS = 6000, /* its answer tells what this run has done */
     TRIM_MS = 5000,      /* at most so often */
     TRIM_AFTER = 100000, /* records: fewer leave little behind */
 };
@@ -491,7 +492,7 @@ static pst_rc finish(sink_task *task, pst_rc rc, pst_err *err)
     bool landed = land(task, NULL, 0, task->run->shutdown_timeout_ms, &why);
     if (!landed && why.code == PST_OK)
         out_of_time(task, &why);
-    commit_now(task, KAFKA_CALL_MS);
+    commit_now(task, LAST_COMMIT_MS);
     if (landed || rc != PST_OK)
         return rc;
     if (!task->env->until_end && why.code == PST_E_TIMEOUT) {

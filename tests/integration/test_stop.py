@@ -155,8 +155,8 @@ def test_a_stop_while_the_broker_hangs_lands_first(
         began = time.monotonic()
         daemon.signal(signal.SIGTERM)
         until(lambda: len(data_keys(bucket)) == 4, "all windows", timeout=3)
-        daemon.wait(20)
-        assert time.monotonic() - began < 15, daemon.log
+        daemon.wait(30)
+        assert time.monotonic() - began < 20, daemon.log
         broker.resume()
         drain = daemons(config, args=["--until-end"], worker=worker)
         assert drain.wait(60) == 0, drain.log
