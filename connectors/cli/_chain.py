@@ -363,11 +363,12 @@ class _TakeOver:
         for partition, folders in plan:
             for folder in reversed(folders):
                 self._mark(partition, folder)
+        self.look()  # who asked before the owner was written is gone: these are its last
         rows = [
             (partition, commit.offset, commit.metadata)
             for partition, _ in plan
             for commit in (self.before.commit(partition),)
-            if commit.offset >= 0 and self.after.commit(partition).offset < 0
+            if commit.offset > self.after.commit(partition).offset
         ]
         if rows:
             _worker.group_commit(

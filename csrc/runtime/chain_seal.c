@@ -102,9 +102,14 @@ static pst_rc look_again(pst_chain *chain, const pst_window *window, const char 
     *there = false;
     if (rc == PST_E_CHAIN) {
         pst_chain_link(chain, chain->pos, link);
-        *there = store->driver->head(store, key, link, &info, &gone) == PST_OK;
+        pst_rc head = store->driver->head(store, key, link, &info, &gone);
+        *there = head == PST_OK;
         if (*there)
             return pst_chain_adopt(chain, window, key, outcome, err);
+        if (head != PST_E_NOT_FOUND) { /* it may pass, and then it is ours */
+            why = gone;
+            rc = head;
+        }
     }
     if (rc != PST_OK && err && err->code == PST_OK)
         *err = why;

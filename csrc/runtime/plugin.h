@@ -49,8 +49,8 @@ typedef struct pst_task_env {
     pst_log *log;
     const pst_props *worker; /* the worker's properties */
     const pst_props *connector_props;
-    struct pst_budget *budget; /* the process's memory for records and bytes */
-    const char *offsets_topic; /* offset.storage.topic; NULL or "" = none are stored */
+    struct pst_budget *budget;    /* the process's memory for records and bytes */
+    const char *offsets_topic;    /* offset.storage.topic; NULL or "" = none are stored */
     int64_t offsets_retention_ms; /* offset.storage.retention.ms; 0 = for ever */
 } pst_task_env;
 

@@ -31,8 +31,8 @@ enum {
     COMMIT_AGAIN_MS = 500,
     LAND_COMMIT_MS = 300,
     LAST_COMMIT_MS = 6000, /* its answer tells what this run has done */
-    TRIM_MS = 5000,      /* at most so often */
-    TRIM_AFTER = 100000, /* records: fewer leave little behind */
+    TRIM_MS = 5000,        /* at most so often */
+    TRIM_AFTER = 100000,   /* records: fewer leave little behind */
 };
 
 typedef struct sink_task {

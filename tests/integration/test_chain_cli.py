@@ -23,7 +23,7 @@ from tests.integration.landing import (
     wait_committed,
 )
 from tests.services import Kafka, Minio
-from tests.support import Bucket, Daemon, Folder, KafkaClient, audit
+from tests.support import Bucket, Daemon, Folder, KafkaClient, Msg, audit
 from tests.support.daemon import write_properties
 from tests.support.script import run_penstock
 from tests.support.stores import Store
@@ -293,6 +293,25 @@ def test_take_over(world: World) -> None:
     assert data_keys(world.store) == keys
     world.land(new)
     assert world.verify(new) == []
+    report = audit(world.topic, world.store, world.client, records=records)
+    assert report.records == 600
+
+
+def test_there_and_back(world: World) -> None:
+    """Handed on, and back: the offsets go along, with what the other has landed."""
+    one, two = world.settings(), world.settings(name=f"renamed-{world.topic}")
+    records: list[Msg] = []
+    for turn, (former, name) in enumerate([(two, one), (one, two), (two, one)]):
+        if turn:
+            args = ("take-over", "--from-name", str(former["name"]), "--yes")
+            done = world.chain(*args, settings=name)
+            assert done.returncode == 0, done.stderr
+        records += fill(world.client, world.topic, 200, PARTITIONS, first=200 * turn)
+        world.land(name)
+        assert world.verify(name) == []
+    refused = world.run(two)
+    assert refused.wait(PATIENCE) == 1
+    assert f'handed to connector "{one["name"]}"' in refused.log
     report = audit(world.topic, world.store, world.client, records=records)
     assert report.records == 600
 
