@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 import pytest
+
 from penstock._chain import Commit
 from penstock.cli import _chain, _jobs
 
