@@ -236,9 +236,10 @@ bool pst_json_is_word_char(uint32_t c)
     return c < 0x10000;
 }
 
+/* Jackson's table begins behind the blank: control characters belong to no name. */
 static bool is_name_char(uint32_t c)
 {
-    return pst_json_is_word_char(c) || (c && c < 0x80 && strchr("@#*-+", (int)c));
+    return c > ' ' && (pst_json_is_word_char(c) || (c < 0x80 && strchr("@#*-+", (int)c)));
 }
 
 static bool unquoted_name(pst_json *json)

@@ -320,7 +320,8 @@ def test_there_and_back(world: World) -> None:
 def test_a_sleeping_old_name_lands_nothing(world: World) -> None:
     """It wakes with records in memory, and a loader has made its keys free."""
     interval = 10
-    old = world.settings(flush__size=10000, rotate__schedule__interval__ms=interval * 1000)
+    ms = interval * 1000
+    old = world.settings(flush__size=10000, rotate__schedule__interval__ms=ms)
     new = world.settings(name=f"renamed-{world.topic}")
     fill(world.client, world.topic, 100, PARTITIONS)
     world.land()

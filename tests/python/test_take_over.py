@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from penstock import _worker
 from penstock._chain import Commit
 from penstock.cli import _chain, _jobs
 
@@ -47,12 +48,12 @@ def test_offsets_are_read_once_the_owner_is_written(
     monkeypatch.setattr(_chain, "_name", lambda store: "new")
     monkeypatch.setattr(_jobs, "worker_layers", lambda args: [])
     monkeypatch.setattr(
-        _chain._worker,
+        _worker,
         "group_commit",
         lambda worker, group, topic, rows, timeout: done.append((group, rows)),
     )
     monkeypatch.setattr(
-        _chain._worker,
+        _worker,
         "group_forget",
         lambda worker, group, topic, rows, timeout: done.append((group, None)),
     )

@@ -84,6 +84,8 @@ static void leniencies(void **state)
     (void)state;
     lenient("json.allowComments=true", "/* a */{\"id\"//x\n:/**/1}", "1,,,,");
     lenient("json.allowUnquotedFieldNames=true", "{id:1,a-b:2,\xc3\xa9:3}", "1,,,,");
+    check_line(OPTIONS(SCHEMA, COLUMNS, "json.allowUnquotedFieldNames=true"),
+               "{id:1,a\x01:2}", ",,,,");
     lenient("json.allowNumericLeadingZeros=true", "{\"id\":007,\"age\":-00}", "7,,0,,");
     lenient("json.allowBackslashEscapingAnyCharacter=true",
             "{\"city\":\"\\a\\\xc3\xa9\"}", ",a\xc3\xa9,,,");
