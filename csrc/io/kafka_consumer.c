@@ -300,6 +300,15 @@ static void release_batch(pst_consumer *consumer)
     consumer->n_batch = consumer->n_items = 0;
 }
 
+/* Rebalances are handled within; a record or an error that was still on its way is not
+   wanted any more. (rd_kafka_queue_poll_callback() aborts the process on those.) */
+static void serve_close(rd_kafka_queue_t *queue)
+{
+    rd_kafka_message_t *message = rd_kafka_consume_queue(queue, STEP_MS);
+    if (message)
+        rd_kafka_message_destroy(message);
+}
+
 void pst_consumer_close(pst_consumer *consumer)
 {
     if (!consumer || !consumer->rk || consumer->closed)
@@ -311,7 +320,7 @@ void pst_consumer_close(pst_consumer *consumer)
     int64_t until = pst_mono_ms(pst_clock_system()) + CLOSE_MS;
     while (!error && !rd_kafka_consumer_closed(consumer->rk) &&
            pst_mono_ms(pst_clock_system()) < until)
-        rd_kafka_queue_poll_callback(queue, STEP_MS / 2);
+        serve_close(queue);
     consumer->hangs = !rd_kafka_consumer_closed(consumer->rk);
     if (consumer->hangs)
         pst_kafka_link_log(&consumer->link, 4, "CLOSE",
