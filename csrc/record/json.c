@@ -306,7 +306,7 @@ static bool odd_value(pst_json *json, int c)
         c = (int)pst_utf8_next(json->at - 1, json->end, &len);
         skip_unit(json);
     }
-    if (pst_json_is_word_char((uint32_t)c) && c >= ' ')
+    if (pst_json_begins_word((uint32_t)c))
         return word_fail(json, 1);
     return pst_json_fail(json, "expected a value");
 }

@@ -236,6 +236,24 @@ bool pst_json_is_word_char(uint32_t c)
     return c < 0x10000;
 }
 
+/* Within a word only: what shows nothing, and marks upon the letter before. */
+static const range NO_START[] = {
+    {0x0000, 0x001B}, {0x0030, 0x0039}, {0x007F, 0x009F}, {0x00AD, 0x00AD},
+    {0x0300, 0x036F}, {0x0483, 0x0487}, {0x0591, 0x05BD}, {0x0600, 0x0605},
+    {0x0610, 0x061A}, {0x064B, 0x0669}, {0x200B, 0x200F}, {0x202A, 0x202E},
+    {0x2060, 0x206F}, {0x20D0, 0x20F0}, {0x302A, 0x302F}, {0x3099, 0x309A},
+    {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}, {0xFEFF, 0xFEFF}, {0xFF10, 0xFF19},
+    {0xFFF9, 0xFFFB},
+};
+
+bool pst_json_begins_word(uint32_t c)
+{
+    for (size_t i = 0; i < sizeof NO_START / sizeof *NO_START; i++)
+        if (c >= NO_START[i].from && c <= NO_START[i].to)
+            return false;
+    return pst_json_is_word_char(c);
+}
+
 /* Jackson's table begins behind the blank: control characters belong to no name. */
 static bool is_name_char(uint32_t c)
 {

@@ -14,5 +14,7 @@ bool pst_json_skip_string(pst_json *json);
 bool pst_json_read_name(pst_json *json, int c);
 /* Java's isJavaIdentifierPart, for the characters of the basic plane. */
 bool pst_json_is_word_char(uint32_t c);
+/* isJavaIdentifierStart, likewise. */
+bool pst_json_begins_word(uint32_t c);
 
 #endif
