@@ -123,6 +123,7 @@ class Client:
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl.create_default_context(cafile=ca_file) if tls else None,
             max_connections=1,
+            max_keepalive_connections=0,  # a POST can't be repeated on a stale one
             network_backend=_Backend(self._deadline),
         )
 
