@@ -321,7 +321,7 @@ void pst_consumer_close(pst_consumer *consumer)
     while (!error && !rd_kafka_consumer_closed(consumer->rk) &&
            pst_mono_ms(pst_clock_system()) < until)
         serve_close(queue);
-    consumer->hangs = !rd_kafka_consumer_closed(consumer->rk);
+    consumer->hangs = !error && !rd_kafka_consumer_closed(consumer->rk);
     if (consumer->hangs)
         pst_kafka_link_log(&consumer->link, 4, "CLOSE",
                            "the broker does not answer: the group learns of the leave "
