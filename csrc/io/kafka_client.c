@@ -570,24 +570,18 @@ static pst_kafka_seen *seen_slot(pst_kafka_link *link, uint64_t hash)
 static bool line_due(pst_kafka_link *link, uint64_t hash, unsigned *repeats)
 {
     int64_t now = pst_mono_ms(pst_clock_system());
-    pthread_mutex_lock(&link->lock);
     pst_kafka_seen *seen = seen_slot(link, hash);
     bool due = now - seen->at_ms >= PST_KAFKA_LOG_REPEAT_MS;
     *repeats = seen->repeats;
     seen->repeats = due ? 0 : seen->repeats + 1;
     if (due)
         seen->at_ms = now;
-    pthread_mutex_unlock(&link->lock);
     return due;
 }
 
-void pst_kafka_link_log(pst_kafka_link *link, int syslog_level, const char *facility,
-                        const char *text)
+static void write_line(pst_kafka_link *link, pst_log_level level, const char *facility,
+                       const char *text)
 {
-    pst_log_level level = syslog_level <= 3   ? PST_LOG_ERROR
-                          : syslog_level == 4 ? PST_LOG_WARN
-                          : syslog_level <= 6 ? PST_LOG_INFO
-                                              : PST_LOG_DEBUG;
     const char *task = link->task[0] ? link->task : NULL;
     unsigned repeats = 0;
     if (!pst_log_on(link->log, level))
@@ -599,6 +593,26 @@ void pst_kafka_link_log(pst_kafka_link *link, int syslog_level, const char *faci
                  facility, text, repeats);
     else
         pst_logf(link->log, level, task, "kafka", "%s: %s", facility, text);
+}
+
+void pst_kafka_link_log(pst_kafka_link *link, int syslog_level, const char *facility,
+                        const char *text)
+{
+    pst_log_level level = syslog_level <= 3   ? PST_LOG_ERROR
+                          : syslog_level == 4 ? PST_LOG_WARN
+                          : syslog_level <= 6 ? PST_LOG_INFO
+                                              : PST_LOG_DEBUG;
+    /* Held while the line is written: the log may be freed after the silence. */
+    pthread_mutex_lock(&link->lock);
+    write_line(link, level, facility, text);
+    pthread_mutex_unlock(&link->lock);
+}
+
+void pst_kafka_link_silence(pst_kafka_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    link->log = NULL;
+    pthread_mutex_unlock(&link->lock);
 }
 
 /* ---- errors ---- */

@@ -367,9 +367,7 @@ static void abandon(pst_consumer *consumer)
 {
     pst_kafka_link_log(&consumer->link, 4, "DESTROY",
                        "librdkafka does not end; its memory is left behind");
-    pthread_mutex_lock(&consumer->link.lock);
-    consumer->link.log = NULL;
-    pthread_mutex_unlock(&consumer->link.lock);
+    pst_kafka_link_silence(&consumer->link);
 }
 
 void pst_consumer_free(pst_consumer *consumer)

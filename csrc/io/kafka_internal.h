@@ -54,6 +54,8 @@ void pst_kafka_link_last_error(pst_kafka_link *link, char *out, size_t size);
  */
 void pst_kafka_link_log(pst_kafka_link *link, int syslog_level, const char *facility,
                         const char *text);
+/* No line is written any more, and none is being written: the log may be freed. */
+void pst_kafka_link_silence(pst_kafka_link *link);
 
 /* The librdkafka settings of a client: worker's plain names, then its consumer.* or
    producer.*, then the connector's overrides. Log and error callbacks are set; the caller

@@ -3,6 +3,7 @@
  */
 #include "io/kafka_internal.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -297,6 +298,36 @@ static void test_many_different_lines(void **state)
     pst_log_free(log);
 }
 
+static void *talk(void *link)
+{
+    char text[64];
+    for (int i = 0; i < 20000; i++) {
+        snprintf(text, sizeof text, "broker-%d", i);
+        pst_kafka_link_log(link, 4, "X", text);
+    }
+    return NULL;
+}
+
+/* A client that does not end is left behind: its threads speak on, its log is freed. */
+static void test_silence_while_a_thread_speaks(void **state)
+{
+    lines got = {0};
+    pst_log *log = pst_log_new(count_line, &got);
+    pst_kafka_options options = {.log = log};
+    pst_kafka_link link;
+    pthread_t thread;
+    (void)state;
+    pst_kafka_link_init(&link, &options);
+    assert_int_equal(pthread_create(&thread, NULL, talk, &link), 0);
+    pst_cancel_wait(NULL, 5);
+    pst_kafka_link_silence(&link);
+    pst_log_free(log);
+    pthread_join(thread, NULL);
+    pst_kafka_link_log(&link, 3, "X", "swallowed");
+    assert_null(strstr(got.last, "swallowed"));
+    pst_kafka_link_done(&link);
+}
+
 /* ---- errors ---- */
 
 static void test_error_classes(void **state)
@@ -335,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_log_is_mapped_and_rate_limited),
         cmocka_unit_test(test_log_without_a_log),
         cmocka_unit_test(test_many_different_lines),
+        cmocka_unit_test(test_silence_while_a_thread_speaks),
         cmocka_unit_test(test_error_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
