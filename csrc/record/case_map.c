@@ -5,7 +5,10 @@
  */
 #include "record/case_map.h"
 
+#include "record/final_sigma.h"
 #include "record/utf8.h"
+
+#include <string.h>
 
 typedef struct range {
     uint32_t first, last;
@@ -252,52 +255,26 @@ size_t pst_case_upper(char *out, pst_sv in)
     return n;
 }
 
-/* ---- the final sigma ---- */
-
-static bool is_cased(uint32_t c)
-{
-    return to_lower(c) != c || (c >= 'a' && c <= 'z') || c == 0x130 || find_special(c) ||
-           (c >= 0x80 && map(UPPER, COUNT(UPPER), c) != c);
-}
-
-/* What may stand inside a word: accents, apostrophes, points. */
-static bool is_ignored(uint32_t c)
-{
-    return (c < 0x80 && c && strchr("'.:^`", (char)c)) || c == 0xAD || c == 0xB7 ||
-           c == 0xA8 || c == 0xB4 || c == 0xB8 || (c >= 0x2B0 && c <= 0x36F) ||
-           c == 0x2018 || c == 0x2019 || (c >= 0x200B && c <= 0x200F);
-}
-
-/* Does a cased letter follow at p, in the same word? */
-static bool followed(const unsigned char *p, const unsigned char *end)
-{
-    size_t len;
-    for (; p < end; p += len) {
-        uint32_t c = pst_utf8_next(p, end, &len);
-        if (!is_ignored(c))
-            return is_cased(c);
-    }
-    return false;
-}
-
 size_t pst_case_lower(char *out, pst_sv in)
 {
     enum { SIGMA = 0x3A3, FINAL = 0x3C2 };
     const unsigned char *p = (const unsigned char *)in.p, *end = p + in.n;
+    bool sigmas = in.n && memmem(in.p, in.n, "\xCE\xA3", 2) != NULL;
+    pst_word word = {0};
     size_t n = 0, len;
-    bool cased = false; /* a cased letter stands before, in the same word */
     while (p < end) {
         uint32_t c = pst_utf8_next(p, end, &len);
         p += len;
         if (c == 0x130) { /* i and a dot above */
             out[n++] = 'i';
             n += pst_utf8_put(out + n, 0x307);
-        } else if (c == SIGMA && cased && !followed(p, end)) {
+        } else if (c == SIGMA && pst_word_ends(&word, p, end)) {
             n += pst_utf8_put(out + n, FINAL);
         } else {
             n += pst_utf8_put(out + n, to_lower(c));
         }
-        cased = is_ignored(c) ? cased : is_cased(c);
+        if (sigmas)
+            pst_word_add(&word, c, p, end);
     }
     return n;
 }

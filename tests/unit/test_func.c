@@ -110,6 +110,13 @@ static void case_beyond_ascii(void **state)
          "\u03bf\u03b4\u03bf\u03c2 \u03c3"); /* a sigma at a word's end, and alone */
     eval("lower(s)", "{\"s\":\"\u0391\u03a3\u0391\"}", "\u03b1\u03c3\u03b1");
     eval("lower(s)", "{\"s\":\"\u0391\u03a3\u0130\"}", "\u03b1\u03c3i\u0307");
+    /* a word is Java's BreakIterator's: 1 and - belong to it, a second - and a blank not */
+    eval("lower(s)", "{\"s\":\"\u0391\u03a31\u0391 1\u03a3 \u0391\u03a3-\u0391\"}",
+         "\u03b1\u03c31\u03b1 1\u03c3 \u03b1\u03c3-\u03b1");
+    eval("lower(s)", "{\"s\":\"\u0391\u03a3--\u0391 \u0391\u03a3.1\"}",
+         "\u03b1\u03c2--\u03b1 \u03b1\u03c2.1");
+    eval("lower(s)", "{\"s\":\"\u0391\u03a3\ufeff\u0391 \u0391\u03a3\u65e5\u0391\"}",
+         "\u03b1\u03c3\ufeff\u03b1 \u03b1\u03c2\u65e5\u03b1");
     eval("lower(s)", "{\"s\":\"\u2126\u212a\u212b\"}", "\u03c9k\u00e5");
     eval("lower(upper(s))", "{\"s\":\"\u65e5\u672c 1\"}", "\u65e5\u672c 1");
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import casts, legacy, patterns, times
+from . import casts, legacy, patterns, sigma, times
 from .row import Type
 from .select import Item
 
@@ -268,7 +268,7 @@ def substring(value: bytes, pos: int, length: int = 2**31 - 1) -> bytes:
 PLAIN: dict[str, Callable[..., Any]] = {
     "concat": lambda *values: b"".join(values),
     "upper": lambda v: casts.decode(v).upper().encode(),
-    "lower": lambda v: casts.decode(v).lower().encode(),
+    "lower": lambda v: sigma.lower(casts.decode(v)).encode(),
     "trim": lambda v: v.strip(b" "),
     "ltrim": lambda v: v.lstrip(b" "),
     "rtrim": lambda v: v.rstrip(b" "),
