@@ -1,6 +1,6 @@
 /*
- * final_sigma.h - which of its two small forms a capital sigma takes: the one for a word's
- * end if a cased letter stands before it in the word, and none behind it.
+ * final_sigma.h - which of its two small forms a capital sigma takes: the one for a
+ * word's end if a cased letter stands before it in the word, and none behind it.
  */
 #ifndef PST_RECORD_FINAL_SIGMA_H
 #define PST_RECORD_FINAL_SIGMA_H

@@ -110,7 +110,8 @@ static void case_beyond_ascii(void **state)
          "\u03bf\u03b4\u03bf\u03c2 \u03c3"); /* a sigma at a word's end, and alone */
     eval("lower(s)", "{\"s\":\"\u0391\u03a3\u0391\"}", "\u03b1\u03c3\u03b1");
     eval("lower(s)", "{\"s\":\"\u0391\u03a3\u0130\"}", "\u03b1\u03c3i\u0307");
-    /* a word is Java's BreakIterator's: 1 and - belong to it, a second - and a blank not */
+    /* a word is Java's BreakIterator's: 1 and - belong to it, a second - and a blank not
+     */
     eval("lower(s)", "{\"s\":\"\u0391\u03a31\u0391 1\u03a3 \u0391\u03a3-\u0391\"}",
          "\u03b1\u03c31\u03b1 1\u03c3 \u03b1\u03c3-\u03b1");
     eval("lower(s)", "{\"s\":\"\u0391\u03a3--\u0391 \u0391\u03a3.1\"}",
