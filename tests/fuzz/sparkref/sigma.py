@@ -1,8 +1,8 @@
 """Lower case as Java's String has it: a final sigma by what BreakIterator takes for a word.
 
-Java asks where words end, Unicode's own rule does not: a digit, a hyphen or a point between
-two letters belongs to the word. Categories stand for Java's tables here; they agree for all
-characters that cases.py knows.
+Java asks where words end, Unicode's own rule does not: a digit, a hyphen or a point
+between two letters belongs to the word. Categories stand for Java's tables here; they
+agree for all characters that cases.py knows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ MID_LETTER, MID_NUMBER = "-_\"'.\u00ad\u2010\u2027", "\"'.,\u066b"
 
 
 def _cased(char: str) -> bool:
-    return char.lower() != char.upper() or unicodedata.category(char) in ("Lu", "Ll", "Lt")
+    letter = unicodedata.category(char) in ("Lu", "Ll", "Lt")
+    return letter or char.lower() != char.upper()
 
 
 def _letter(char: str) -> bool:
