@@ -1,4 +1,4 @@
-"""Lower case as Java's String has it: a final sigma by what BreakIterator takes for a word.
+"""Lower case as Java's String has it: a final sigma by what BreakIterator calls a word.
 
 Java asks where words end, Unicode's own rule does not: a digit, a hyphen or a point
 between two letters belongs to the word. Categories stand for Java's tables here; they
