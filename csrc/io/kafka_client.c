@@ -424,10 +424,16 @@ static void hear_join_state(pst_kafka_link *link, const char *text)
     const char *to = NULL; /* the last: a group's name may hold one, too */
     for (const char *at = strstr(text, " -> "); at; at = strstr(at + 1, " -> "))
         to = at;
-    if (to)
-        atomic_store(&link->joining, strncmp(to, " -> wait-join", 13) == 0 ||
-                                         strncmp(to, " -> wait-metadata", 17) == 0 ||
-                                         strncmp(to, " -> wait-sync", 13) == 0);
+    if (!to)
+        return;
+    bool answered = strncmp(to, " -> wait-metadata", 17) == 0 ||
+                    strncmp(to, " -> wait-sync", 13) == 0;
+    atomic_store(&link->joining, answered || strncmp(to, " -> wait-join", 13) == 0);
+    if (answered)
+        atomic_store(&link->chosen, true);
+    if (strncmp(to, " -> wait-assign-call", 20) == 0 ||
+        strncmp(to, " -> steady", 10) == 0)
+        atomic_store(&link->placed, true);
 }
 
 static void on_log(const rd_kafka_t *rk, int level, const char *facility,

@@ -25,6 +25,7 @@
 enum {
     BATCH_MAX = 1000,
     CLOSE_MS = 5000,
+    PLACE_MS = 2000, /* see await_place() */
     DESTROY_S = 10,
     HUNG_DESTROY_S = 2, /* when it could not even be closed */
     WAKE_INTERVAL_MS = 4,
@@ -309,11 +310,27 @@ static void serve_close(rd_kafka_queue_t *queue)
         rd_kafka_message_destroy(message);
 }
 
+/* librdkafka before 2.3 aborts the process when it destroys a member that knows the
+   group's assignor and never got its share: the sticky assignor has no state then. */
+static bool lacks_place(pst_consumer *consumer)
+{
+    return atomic_load(&consumer->link.chosen) && !atomic_load(&consumer->link.placed);
+}
+
+/* The share is a moment away, unless the member that is to compute it has died. */
+static void await_place(pst_consumer *consumer)
+{
+    int64_t until = pst_mono_ms(pst_clock_system()) + PLACE_MS;
+    while (lacks_place(consumer) && pst_mono_ms(pst_clock_system()) < until)
+        pst_cancel_wait(NULL, 5);
+}
+
 void pst_consumer_close(pst_consumer *consumer)
 {
     if (!consumer || !consumer->rk || consumer->closed)
         return;
     consumer->closed = true;
+    await_place(consumer);
     /* rd_kafka_consumer_close() waits for a broker that hangs as long as it hangs. */
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->rk);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->rk, queue);
@@ -366,7 +383,7 @@ static bool destroy_in_time(rd_kafka_t *rk, bool hangs)
 static void abandon(pst_consumer *consumer)
 {
     pst_kafka_link_log(&consumer->link, 4, "DESTROY",
-                       "librdkafka does not end; its memory is left behind");
+                       "librdkafka cannot be ended; its memory is left behind");
     pst_kafka_link_silence(&consumer->link);
 }
 
@@ -383,7 +400,8 @@ void pst_consumer_free(pst_consumer *consumer)
     }
     if (consumer->records)
         rd_kafka_queue_destroy(consumer->records);
-    if (consumer->rk && !destroy_in_time(consumer->rk, consumer->hangs)) {
+    if (consumer->rk &&
+        (lacks_place(consumer) || !destroy_in_time(consumer->rk, consumer->hangs))) {
         abandon(consumer);
         return;
     }

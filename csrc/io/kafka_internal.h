@@ -42,6 +42,8 @@ typedef struct pst_kafka_link {
     pst_kafka_seen seen[PST_KAFKA_LOG_SEEN];
     bool no_debug;        /* debug lines are for us alone */
     _Atomic bool joining; /* the group is being joined, and its generation may be over */
+    _Atomic bool chosen;  /* the group has told its assignor, once */
+    _Atomic bool placed;  /* … and our share of the partitions, once */
 } pst_kafka_link;
 
 /* Cannot fail. Copies what it needs of the options, but the log is borrowed. */

@@ -163,3 +163,15 @@ def test_a_stop_while_the_broker_hangs_lands_first(
         report = audit(topic, bucket, client, records=records, group=group_of(topic))
         assert report.records == 4000
         assert len(data_keys(bucket)) == 4
+
+
+def test_a_stop_while_the_group_is_joined(
+    daemons: DaemonFactory, topics: TopicFactory, buckets: BucketFactory, minio: Minio
+) -> None:
+    """librdkafka aborts when it destroys a member that has not got its share yet."""
+    for pause in (0.2, 0.25, 0.3, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.1, 1.2, 1.5):
+        topic, bucket = topics(6), buckets()
+        config = sink(topic, minio.endpoint, bucket.name, tasks__max=3)
+        daemon = daemons(config, worker=FAST_GROUP)
+        time.sleep(pause)
+        assert daemon.term() == 0, daemon.log
