@@ -431,8 +431,11 @@ static void hear_join_state(pst_kafka_link *link, const char *text)
     atomic_store(&link->joining, answered || strncmp(to, " -> wait-join", 13) == 0);
     if (answered)
         atomic_store(&link->chosen, true);
-    if (strncmp(to, " -> wait-assign-call", 20) == 0 ||
-        strncmp(to, " -> steady", 10) == 0)
+    bool assign = strncmp(to, " -> wait-assign-call", 20) == 0;
+    bool unassign = strncmp(to, " -> wait-unassign-call", 22) == 0;
+    atomic_store(&link->calling,
+                 assign || unassign); /* before the next: see its reader */
+    if (assign || strncmp(to, " -> steady", 10) == 0)
         atomic_store(&link->placed, true);
 }
 

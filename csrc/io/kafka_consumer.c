@@ -25,7 +25,7 @@
 enum {
     BATCH_MAX = 1000,
     CLOSE_MS = 5000,
-    PLACE_MS = 2000, /* see await_place() */
+    SETTLE_MS = 2000,
     DESTROY_S = 10,
     HUNG_DESTROY_S = 2, /* when it could not even be closed */
     WAKE_INTERVAL_MS = 4,
@@ -43,8 +43,9 @@ struct pst_consumer {
     pst_cancel *cancel;
     pst_consumer_events events;
     int session_timeout_ms;
-    bool closed, hangs;
-    pst_err failed; /* of a callback, handed over by serve() */
+    bool closed, hangs, refused, stuck; /* … refused: the close; stuck: in the close */
+    atomic_bool deaf;                   /* what the group does is not told any more */
+    pst_err failed;                     /* of a callback, handed over by serve() */
     char *user, *password;
     int64_t woken_ms;
     rd_kafka_message_t *batch[BATCH_MAX];
@@ -148,6 +149,10 @@ static void take_back(pst_consumer *consumer, rd_kafka_topic_partition_list_t *l
 static void on_assigned(pst_consumer *consumer, rd_kafka_topic_partition_list_t *list)
 {
     pst_err err = PST_ERR_INIT;
+    if (consumer->closed) { /* taken, so that it can be given up */
+        give(consumer, list);
+        return;
+    }
     pst_tp *tps = tps_of(list);
     pst_rc rc = tps ? PST_OK : pst_fail_nomem(&err, "assigned partitions");
     if (rc == PST_OK)
@@ -175,7 +180,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     bool lost = rd_kafka_assignment_lost(rk) != 0;
     for (int i = 0; i < list->cnt; i++)
         make_stale(consumer, list->elems[i].topic, list->elems[i].partition);
-    if (tps && list->cnt)
+    if (tps && list->cnt && !atomic_load(&consumer->deaf))
         consumer->events.revoked(consumer->events.opaque, tps, (size_t)list->cnt, lost);
     pst_free(tps);
     take_back(consumer, list);
@@ -317,34 +322,66 @@ static bool lacks_place(pst_consumer *consumer)
     return atomic_load(&consumer->link.chosen) && !atomic_load(&consumer->link.placed);
 }
 
-/* The share is a moment away, unless the member that is to compute it has died. */
-static void await_place(pst_consumer *consumer)
+/* The share is a moment away, unless the member that is to compute it has died. A
+   rebalance that is told after the close may leave librdkafka waiting for itself. */
+static void settle_group(pst_consumer *consumer)
 {
-    int64_t until = pst_mono_ms(pst_clock_system()) + PLACE_MS;
-    while (lacks_place(consumer) && pst_mono_ms(pst_clock_system()) < until)
-        pst_cancel_wait(NULL, 5);
+    int64_t until = pst_mono_ms(pst_clock_system()) + SETTLE_MS;
+    while ((lacks_place(consumer) || atomic_load(&consumer->link.calling)) &&
+           pst_mono_ms(pst_clock_system()) < until) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->rk, 5);
+        if (message)
+            rd_kafka_message_destroy(message);
+    }
 }
 
-void pst_consumer_close(pst_consumer *consumer)
+/* rd_kafka_consumer_close() waits for a broker that hangs as long as it hangs. */
+static void *close_client(void *opaque)
 {
-    if (!consumer || !consumer->rk || consumer->closed)
-        return;
-    consumer->closed = true;
-    await_place(consumer);
-    /* rd_kafka_consumer_close() waits for a broker that hangs as long as it hangs. */
+    pst_consumer *consumer = opaque;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->rk);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->rk, queue);
     int64_t until = pst_mono_ms(pst_clock_system()) + CLOSE_MS;
     while (!error && !rd_kafka_consumer_closed(consumer->rk) &&
            pst_mono_ms(pst_clock_system()) < until)
         serve_close(queue);
-    consumer->hangs = !error && !rd_kafka_consumer_closed(consumer->rk);
+    consumer->refused = error != NULL;
+    rd_kafka_error_destroy(error);
+    rd_kafka_queue_destroy(queue);
+    return NULL;
+}
+
+/* False: it still runs. */
+static bool run_in_time(void *(*run)(void *), void *arg, int seconds)
+{
+    pthread_t thread;
+    struct timespec until;
+    if (pthread_create(&thread, NULL, run, arg))
+        return false;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += seconds;
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+        return true;
+    pthread_detach(thread);
+    return false;
+}
+
+/* In a thread: what the callbacks ask of librdkafka during a close has no time-out, and
+   has been seen to wait for ever. */
+void pst_consumer_close(pst_consumer *consumer)
+{
+    if (!consumer || !consumer->rk || consumer->closed)
+        return;
+    consumer->closed = true;
+    settle_group(consumer);
+    consumer->stuck = !run_in_time(close_client, consumer, CLOSE_MS / 1000 + 1);
+    atomic_store(&consumer->deaf, true);
+    consumer->hangs = consumer->stuck ||
+                      (!consumer->refused && !rd_kafka_consumer_closed(consumer->rk));
     if (consumer->hangs)
         pst_kafka_link_log(&consumer->link, 4, "CLOSE",
                            "the broker does not answer: the group learns of the leave "
                            "when session.timeout.ms is over");
-    rd_kafka_error_destroy(error);
-    rd_kafka_queue_destroy(queue);
 }
 
 /* What was fetched and never taken holds its partition, and the partition the queue:
@@ -365,18 +402,12 @@ static void *destroy_client(void *rk)
 
 /* rd_kafka_destroy() has no time-out, and has been seen to wait for ever: a task that has
    ended must not be kept by it. False: it still runs, and so may the client's threads. */
-static bool destroy_in_time(rd_kafka_t *rk, bool hangs)
+static bool destroy_in_time(pst_consumer *consumer)
 {
-    pthread_t thread;
-    struct timespec until;
-    if (pthread_create(&thread, NULL, destroy_client, rk))
+    if (consumer->stuck || lacks_place(consumer))
         return false;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += hangs ? HUNG_DESTROY_S : DESTROY_S;
-    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
-        return true;
-    pthread_detach(thread);
-    return false;
+    return run_in_time(destroy_client, consumer->rk,
+                       consumer->hangs ? HUNG_DESTROY_S : DESTROY_S);
 }
 
 /* Left to librdkafka's threads, which may look at it; they get no log any more. */
@@ -400,8 +431,7 @@ void pst_consumer_free(pst_consumer *consumer)
     }
     if (consumer->records)
         rd_kafka_queue_destroy(consumer->records);
-    if (consumer->rk &&
-        (lacks_place(consumer) || !destroy_in_time(consumer->rk, consumer->hangs))) {
+    if (consumer->rk && !destroy_in_time(consumer)) {
         abandon(consumer);
         return;
     }

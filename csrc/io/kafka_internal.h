@@ -44,6 +44,7 @@ typedef struct pst_kafka_link {
     _Atomic bool joining; /* the group is being joined, and its generation may be over */
     _Atomic bool chosen;  /* the group has told its assignor, once */
     _Atomic bool placed;  /* … and our share of the partitions, once */
+    _Atomic bool calling; /* a rebalance waits for its callback */
 } pst_kafka_link;
 
 /* Cannot fail. Copies what it needs of the options, but the log is borrowed. */
