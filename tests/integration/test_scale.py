@@ -195,9 +195,11 @@ def test_the_lag_falls_with_any_number_of_daemons(
     minio: Minio,
 ) -> None:
     topic, bucket = topics(PARTITIONS), buckets()
-    backlog = fill(client, topic, 40_000, PARTITIONS)
     config = sink(topic, minio.endpoint, bucket.name, flush__size=250)
     running = [daemons(config, worker=FAST_GROUP) for _ in range(count)]
+    for daemon in running:  # one that comes late would find nothing left to do
+        daemon.wait_log("partitions? assigned by group")
+    backlog = fill(client, topic, 40_000, PARTITIONS)
     lags = [len(backlog)]
     with trickle(client, topic) as producing:
         while lags[-1] > len(backlog) // 20:
