@@ -43,9 +43,11 @@ struct pst_consumer {
     pst_cancel *cancel;
     pst_consumer_events events;
     int session_timeout_ms;
-    bool closed, hangs, refused, stuck; /* … refused: the close; stuck: in the close */
-    atomic_bool deaf;                   /* what the group does is not told any more */
-    pst_err failed;                     /* of a callback, handed over by serve() */
+    bool closed, hangs;
+    bool refused;     /* librdkafka would not begin the close */
+    bool stuck;       /* the close's thread did not come back */
+    atomic_bool deaf; /* what the group does is not told any more */
+    pst_err failed;   /* of a callback, handed over by serve() */
     char *user, *password;
     int64_t woken_ms;
     rd_kafka_message_t *batch[BATCH_MAX];
@@ -351,13 +353,15 @@ static void *close_client(void *opaque)
     return NULL;
 }
 
-/* False: it still runs. */
+/* False: it still runs. Without a thread to be had it runs here, however long. */
 static bool run_in_time(void *(*run)(void *), void *arg, int seconds)
 {
     pthread_t thread;
     struct timespec until;
-    if (pthread_create(&thread, NULL, run, arg))
-        return false;
+    if (pthread_create(&thread, NULL, run, arg)) {
+        (void)run(arg);
+        return true;
+    }
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += seconds;
     if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
