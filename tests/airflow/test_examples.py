@@ -262,7 +262,7 @@ PARSE = """
             return float(pipe.read())
     texts = [open(path).read() for path in sys.argv[1:]]
     best = [parse(text) for text in texts]
-    for _ in range(11):
+    for _ in range(19):
         best = [min(b, parse(text)) for b, text in zip(best, texts)]
     print(*best)
 """
@@ -278,13 +278,13 @@ CORE = f"""{EMPTY}
         pass
     nothing()
 """
-PARSE_SECONDS = 0.05
+PARSE_RATIO = 2.0
 
 
 def test_parsing_is_cheap(tmp_path: Path) -> None:
-    """CPU time above an empty DAG's in the same run, in turn, the least of some.
+    """CPU time above an empty DAG's, in turn, the least of some.
 
-    On a busy machine the measure is Airflow's own `@task`, which one of them has.
+    The floor is Airflow's own `@task` in the same run, which one of them has.
     """
     own = {"empty": EMPTY.replace(", task", ""), "core": CORE}
     names = ("example_every_minute", "example_produce_land_check")
@@ -297,8 +297,7 @@ def test_parsing_is_cheap(tmp_path: Path) -> None:
     empty, core, *ours = (float(word) for word in out.split())
     above = [time - empty for time in (core, *ours)]
     print("parsing, ms above an empty DAG:", *(f"{t * 1000:.1f}" for t in above))
-    limit = max(PARSE_SECONDS, 1.6 * above[0])
-    assert all(time < limit for time in above[1:]), above
+    assert all(time < PARSE_RATIO * above[0] for time in above[1:]), above
 
 
 def section(name: str) -> str:
