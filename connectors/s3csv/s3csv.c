@@ -28,8 +28,10 @@ static pst_rc begin(void *self, pst_buf *out, pst_err *err)
     return pst_format_csv.begin(sink->writer, out, err);
 }
 
-static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_err *err)
+static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_route *route,
+                     pst_err *err)
 {
+    (void)route;
     pst_sink *sink = self;
     if (!msg->value.p && sink->conf->on_null == PST_NULL_IGNORE)
         return PST_OK;
@@ -45,9 +47,9 @@ static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_err *err)
 /* Parsed headers take many times their bytes: they go with the row, not with the batch.
  */
 static pst_rc encode_with_headers(void *self, const pst_msg *msg, pst_buf *out,
-                                  pst_err *err)
+                                  pst_route *route, pst_err *err)
 {
-    pst_rc rc = encode(self, msg, out, err);
+    pst_rc rc = encode(self, msg, out, route, err);
     if (msg->headers)
         pst_kafka_headers_drop(msg->headers);
     return rc;

@@ -374,8 +374,7 @@ static PyObject *get_settings(store *self, void *unused)
     if (!pypst_owner_usable(&self->owner, "Store"))
         return NULL;
     const pst_s3csv_conf *conf = conf_of(self);
-    const char *layout = conf->objects.layout == PST_LAYOUT_FLAT ? "FlatPartitioner"
-                                                                 : "DefaultPartitioner";
+    const char *layout = pst_layout_name((pst_layout)conf->objects.layout);
     PyObject *topics = PyList_New(0), *dict = topics ? PyDict_New() : NULL;
     int rc = dict ? 0 : -1;
     for (size_t i = 0; rc == 0 && i < conf->topics.n; i++) {

@@ -30,7 +30,15 @@ enum {
     PST_PLACE_TEXT_MAX = 480,
 };
 
-typedef enum pst_layout { PST_LAYOUT_DEFAULT, PST_LAYOUT_FLAT } pst_layout;
+/* From PST_LAYOUT_FIELD on a window may become several objects: routed layouts. */
+typedef enum pst_layout {
+    PST_LAYOUT_DEFAULT,
+    PST_LAYOUT_FLAT,
+    PST_LAYOUT_FIELD,
+    PST_LAYOUT_TIME,
+    PST_LAYOUT_HOURLY,
+    PST_LAYOUT_DAILY,
+} pst_layout;
 typedef enum pst_reset { PST_RESET_EARLIEST, PST_RESET_LATEST } pst_reset;
 
 /* Where objects lie and how they are named: what rule 10 pins. */
@@ -158,6 +166,11 @@ bool pst_chain_layout_unknown(const char *text, const char *default_dir);
 
 /* "topics/DefaultPartitioner.csv" and back. */
 void pst_place_text(const pst_place *place, char out[PST_PLACE_TEXT_MAX]);
+const char *pst_layout_name(pst_layout layout); /* "DefaultPartitioner" */
+static inline bool pst_layout_is_routed(pst_layout layout)
+{
+    return layout >= PST_LAYOUT_FIELD;
+}
 bool pst_place_parse(const char *text, pst_place *out);
 bool pst_place_same(const pst_place *a, const pst_place *b);
 /* Do the settings ask for another place than the one where the chain is? */

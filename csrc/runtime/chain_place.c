@@ -10,7 +10,19 @@
 
 enum { ENCODED_MAX = 700 };
 
-static const char *const names[] = {"DefaultPartitioner", "FlatPartitioner"};
+static const char *const names[] = {
+    [PST_LAYOUT_DEFAULT] = "DefaultPartitioner",
+    [PST_LAYOUT_FLAT] = "FlatPartitioner",
+    [PST_LAYOUT_FIELD] = "FieldPartitioner",
+    [PST_LAYOUT_TIME] = "TimeBasedPartitioner",
+    [PST_LAYOUT_HOURLY] = "HourlyPartitioner",
+    [PST_LAYOUT_DAILY] = "DailyPartitioner",
+};
+
+const char *pst_layout_name(pst_layout layout)
+{
+    return names[layout];
+}
 
 void pst_place_of_conf(const pst_chain_conf *conf, pst_place *out)
 {

@@ -320,7 +320,7 @@ static pst_rc take_record(pst_part *part, const pst_msg *msg, pst_err *err)
     pst_rc rc = open_window(part, err);
     if (rc != PST_OK)
         return rc;
-    rc = objects->encoder->encode(objects->encoder->self, msg, &objects->row, &why);
+    rc = objects->encoder->encode(objects->encoder->self, msg, &objects->row, NULL, &why);
     if (rc == PST_E_INVALID || rc == PST_E_LIMIT) {
         pst_buf_clear(&objects->row);
         rc = reject(part, msg, &why, err);

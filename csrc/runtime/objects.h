@@ -30,15 +30,27 @@ typedef struct pst_objects_conf {
 
 extern const pst_conf_section pst_objects_when_section, pst_objects_where_section;
 
+/* Where a record's row belongs, and when it was. */
+typedef struct pst_route {
+    pst_buf path; /* folders below <topics.dir>/<topic>, escaped, without slashes at its
+                     ends; "" = none. Empty when the encoder gets it. */
+    int64_t time_ms; /* of timestamp.extractor; INT64_MIN = none */
+} pst_route;
+
 typedef struct pst_encoder {
     const char *extension; /* ".csv" */
     const char *content_type;
-    char schema[17]; /* fingerprint of all settings that shape rows */
+    char
+        schema[17]; /* fingerprint of all settings that shape rows, and paths if routed */
+    bool routed;    /* a window may become several objects: encode() tells where rows go;
+                       just where pst_layout_is_routed() */
     /* What an object starts with. */
     pst_rc (*begin)(void *self, pst_buf *out, pst_err *err);
     /* Appends the record's row, or nothing. PST_E_INVALID: the record can't become a row;
-       `out` is then cut back. */
-    pst_rc (*encode)(void *self, const pst_msg *msg, pst_buf *out, pst_err *err);
+       `out` is then cut back. `route`: NULL unless routed; filled if a row was appended.
+     */
+    pst_rc (*encode)(void *self, const pst_msg *msg, pst_buf *out, pst_route *route,
+                     pst_err *err);
     void *self;
 } pst_encoder;
 

@@ -587,7 +587,7 @@ static void an_unknown_layout_is_not_passed_over(void **state)
     pst_err err = PST_ERR_INIT;
     pst_resume resume;
     static const char metadata[] =
-        "penstock/1 pos=5 last=4:1:00000001 layout=topics/TimeBasedPartitioner.csv";
+        "penstock/1 pos=5 last=4:1:00000001 layout=topics/OddPartitioner.csv";
     assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 0, 100), &resume, &err),
                      PST_OK);
     f->committed = f->chain.pos;

@@ -522,7 +522,7 @@ static void damaged_seals_stop(void **state)
 {
     fixture *f = *state;
     begin(f);
-    add_seal(f, "a", 5, "a/TimeBasedPartitioner.csv");
+    add_seal(f, "a", 5, "a/OddPartitioner.csv");
     must_refuse(f, &f->old, "which this version does not know");
 }
 
@@ -612,7 +612,7 @@ static void names_come_back(void **state)
     static const char *const bad[] = {"",
                                       "DefaultPartitioner.csv",
                                       "a/DefaultPartitioner",
-                                      "a/HourlyPartitioner.csv",
+                                      "a/SquarePartitioner.csv",
                                       "a/DefaultPartitioner.csv/",
                                       "a/DefaultPartitioner.abcdefghijklmnop",
                                       "a/DefaultPartitioner.CSV"};

@@ -80,9 +80,10 @@ static pst_rc begin(void *self, pst_buf *out, pst_err *err)
     return pst_buf_adds(out, "head\n");
 }
 
-static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_err *err)
+static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_route *route,
+                     pst_err *err)
 {
-    (void)self;
+    (void)self, (void)route;
     if (pst_sv_is(msg->value, "bad"))
         return pst_fail(err, PST_E_INVALID, "bad value");
     if (!msg->value.n)

@@ -42,9 +42,10 @@ static pst_rc begin(void *self, pst_buf *out, pst_err *err)
     return rc == PST_OK ? PST_OK : pst_fail_nomem(err, "head");
 }
 
-static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_err *err)
+static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_route *route,
+                     pst_err *err)
 {
-    (void)self;
+    (void)self, (void)route;
     if (!msg->value.n)
         return PST_OK;
     pst_rc rc = pst_buf_add(out, msg->value.p, msg->value.n);
