@@ -4,6 +4,7 @@
 #include "base/buf.h"
 
 #include "base/mem.h"
+#include "base/spool.h"
 
 #include <stdio.h>
 
@@ -105,6 +106,7 @@ void pst_chunks_done(pst_chunks *chunks)
         pst_free(chunk);
         chunk = next;
     }
+    pst_spool_file_free(chunks->file);
     *chunks = (pst_chunks){0};
 }
 
@@ -161,23 +163,93 @@ void pst_chunks_move(pst_chunks *to, pst_chunks *from)
     *from = (pst_chunks){0};
 }
 
+pst_chunks_pos pst_chunks_range(const pst_chunks *chunks, size_t from, size_t n)
+{
+    from = from < chunks->len ? from : chunks->len;
+    size_t left = chunks->len - from;
+    pst_chunks_pos pos = {.chunks = chunks,
+                          .chunk = chunks->head,
+                          .offset = from,
+                          .end = from + (n < left ? n : left)};
+    if (from <= chunks->spooled)
+        return pos;
+    pos.at = from - chunks->spooled;
+    while (pos.chunk && pos.at >= pos.chunk->len) {
+        pos.at -= pos.chunk->len;
+        pos.chunk = pos.chunk->next;
+    }
+    return pos;
+}
+
 pst_chunks_pos pst_chunks_begin(const pst_chunks *chunks)
 {
-    return (pst_chunks_pos){.chunk = chunks->head, .at = 0};
+    return pst_chunks_range(chunks, 0, chunks->len);
+}
+
+static size_t next_spooled(pst_chunks_pos *pos, char *scratch, size_t size)
+{
+    size_t left = pos->chunks->spooled - pos->offset;
+    size_t n = size < left ? size : left;
+    if (pos->end - pos->offset < n)
+        n = pos->end - pos->offset;
+    pos->failed = pst_spool_file_read(pos->chunks->file, pos->offset, scratch, n);
+    if (pos->failed)
+        return 0;
+    pos->offset += n;
+    return n;
+}
+
+/* At most `size` bytes, in place. */
+static size_t next_in_memory(pst_chunks_pos *pos, size_t size, const char **piece)
+{
+    size_t n = pos->chunk->len - pos->at;
+    n = n < size ? n : size;
+    if (pos->end - pos->offset < n)
+        n = pos->end - pos->offset;
+    *piece = pos->chunk->data + pos->at;
+    pos->at += n;
+    pos->offset += n;
+    if (pos->at == pos->chunk->len) {
+        pos->chunk = pos->chunk->next;
+        pos->at = 0;
+    }
+    return n;
+}
+
+size_t pst_chunks_next(pst_chunks_pos *pos, char *scratch, size_t size,
+                       const char **piece)
+{
+    *piece = scratch;
+    if (pos->failed || pos->offset == pos->end)
+        return 0;
+    if (pos->offset < pos->chunks->spooled)
+        return next_spooled(pos, scratch, size);
+    return next_in_memory(pos, SIZE_MAX, piece);
 }
 
 size_t pst_chunks_read(pst_chunks_pos *pos, void *out, size_t n)
 {
     char *to = out;
     size_t done = 0;
-    while (done < n && pos->chunk) {
-        size_t left = pos->chunk->len - pos->at;
-        size_t part = left < n - done ? left : n - done;
-        memcpy(to + done, pos->chunk->data + pos->at, part);
+    while (done < n && pos->offset < pos->end && !pos->failed) {
+        if (pos->offset < pos->chunks->spooled) {
+            done += next_spooled(pos, to + done, n - done);
+            continue;
+        }
+        const char *piece;
+        size_t part = next_in_memory(pos, n - done, &piece);
+        memcpy(to + done, piece, part);
         done += part;
-        pos->at += part;
-        if (pos->at == pos->chunk->len)
-            *pos = (pst_chunks_pos){.chunk = pos->chunk->next, .at = 0};
     }
-    return done;
+    return pos->failed ? 0 : done;
+}
+
+pst_rc pst_chunks_failed(const pst_chunks_pos *pos, pst_err *err)
+{
+    if (!pos->failed)
+        return PST_OK;
+    return pst_fail(err, PST_E_IO,
+                    "a spooled window cannot be read back (%s): nothing is lost, its "
+                    "records are in the topic; check spool.dir's disk",
+                    strerrordesc_np(pos->failed));
 }

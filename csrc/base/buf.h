@@ -5,7 +5,8 @@
  * it (or that finds no memory) leaves the buffer as it was and answers PST_E_LIMIT /
  * _NOMEM. pst_chunks: a list of blocks for large encoded windows: nothing is ever moved
  * or copied again, memory grows with what is stored, and an upload reads it block by
- * block. Neither is thread-safe.
+ * block. Its first bytes may lie in a file (base/spool.h); who reads it by a position
+ * does not see where they are. Neither is thread-safe.
  */
 #ifndef PST_BASE_BUF_H
 #define PST_BASE_BUF_H
@@ -46,9 +47,11 @@ typedef struct pst_chunk {
 } pst_chunk;
 
 typedef struct pst_chunks {
-    pst_chunk *head, *tail;
-    size_t len;      /* bytes stored */
-    size_t reserved; /* bytes allocated, what the memory budget counts */
+    pst_chunk *head, *tail;      /* in memory: what comes after the file's bytes */
+    struct pst_spool_file *file; /* base/spool.h; NULL = none */
+    size_t spooled;              /* bytes in the file */
+    size_t len;                  /* bytes stored, here and there */
+    size_t reserved;             /* bytes allocated, what the memory budget counts */
 } pst_chunks;
 
 enum { PST_CHUNK_MIN = 4096, PST_CHUNK_MAX = 256 * 1024 };
@@ -60,13 +63,25 @@ void pst_chunks_done(pst_chunks *chunks);
 pst_rc pst_chunks_add(pst_chunks *chunks, const void *bytes, size_t n) PST_MUST;
 /* Moves all of `from` to the empty `to`. */
 void pst_chunks_move(pst_chunks *to, pst_chunks *from);
-/* A read position in a list of blocks: for uploads, rewindable. */
+/* A read position: for uploads. Several may read the same chunks, from several threads,
+   while nobody changes them. */
 typedef struct pst_chunks_pos {
-    const pst_chunk *chunk;
-    size_t at;
+    const pst_chunks *chunks;
+    const pst_chunk *chunk; /* once past the file */
+    size_t at;              /* in the chunk */
+    size_t offset, end;     /* in the whole */
+    int failed;             /* errno of a file that can't be read; then no more comes */
 } pst_chunks_pos;
 pst_chunks_pos pst_chunks_begin(const pst_chunks *chunks);
-/* Copies up to n bytes from the position on; 0 at the end. */
+/* n bytes from `from` on, as many as there are. */
+pst_chunks_pos pst_chunks_range(const pst_chunks *chunks, size_t from, size_t n);
+/* Copies up to n bytes from the position on; 0 at the end, or if pos->failed. */
 size_t pst_chunks_read(pst_chunks_pos *pos, void *out, size_t n);
+/* The next piece: in place if it lies in memory, else up to `size` bytes of the file in
+   `scratch`. Its length; 0 at the end, or if pos->failed. */
+size_t pst_chunks_next(pst_chunks_pos *pos, char *scratch, size_t size,
+                       const char **piece);
+/* PST_OK, or what pos->failed says. */
+pst_rc pst_chunks_failed(const pst_chunks_pos *pos, pst_err *err) PST_MUST;
 
 #endif

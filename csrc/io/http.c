@@ -34,14 +34,14 @@ enum {
     POLL_MS = 60000, /* curl wakes earlier when it has something to do */
 };
 
-typedef struct job {
-    struct job *next;
-    const pst_http_request *req;
+typedef struct pst_http_call {
+    struct pst_http_call *next;
+    pst_http_request req;
     pst_http_response *res;
     CURL *easy;
     struct curl_slist *headers;
-    pst_chunks_pos pos;  /* in req->chunks */
-    size_t at;           /* in req->body */
+    pst_chunks_pos pos;  /* in req.chunks */
+    size_t at;           /* in req.body */
     size_t header_bytes; /* seen so far */
     pst_rc refused;      /* why one of our callbacks gave up */
     bool cancelled;      /* under http->lock: asked by the caller */
@@ -104,16 +104,34 @@ static void list_remove(job_list *list, job *item)
 
 /* ---- callbacks, in the I/O thread ---- */
 
+static size_t body_size(const pst_http_request *req)
+{
+    size_t all = req->chunks ? req->chunks->len : req->body.n;
+    return req->chunks && req->length ? req->length : all;
+}
+
+/* The position of the body's byte `at`. */
+static pst_chunks_pos body_from(const pst_http_request *req, size_t at)
+{
+    size_t n = body_size(req);
+    at = at < n ? at : n;
+    return pst_chunks_range(req->chunks, req->from + at, n - at);
+}
+
 static size_t send_body(char *out, size_t size, size_t count, void *opaque)
 {
     job *item = opaque;
     size_t room = size * count;
-    if (item->req->chunks)
-        return pst_chunks_read(&item->pos, out, room);
-    size_t left = item->req->body.n - item->at;
+    if (item->req.chunks) {
+        size_t put = pst_chunks_read(&item->pos, out, room);
+        if (item->pos.failed)
+            item->refused = PST_E_IO;
+        return item->pos.failed ? CURL_READFUNC_ABORT : put;
+    }
+    size_t left = item->req.body.n - item->at;
     size_t n = left < room ? left : room;
     if (n)
-        memcpy(out, item->req->body.p + item->at, n);
+        memcpy(out, item->req.body.p + item->at, n);
     item->at += n;
     return n;
 }
@@ -125,16 +143,11 @@ static int seek_body(void *opaque, curl_off_t offset, int origin)
     if (origin != SEEK_SET || offset < 0)
         return CURL_SEEKFUNC_FAIL;
     size_t to = (size_t)offset;
-    if (!item->req->chunks) {
-        item->at = to < item->req->body.n ? to : item->req->body.n;
+    if (!item->req.chunks) {
+        item->at = to < item->req.body.n ? to : item->req.body.n;
         return CURL_SEEKFUNC_OK;
     }
-    item->pos = pst_chunks_begin(item->req->chunks);
-    while (item->pos.chunk && to >= item->pos.chunk->len) {
-        to -= item->pos.chunk->len;
-        item->pos.chunk = item->pos.chunk->next;
-    }
-    item->pos.at = to;
+    item->pos = body_from(&item->req, to);
     return CURL_SEEKFUNC_OK;
 }
 
@@ -188,7 +201,7 @@ static void deactivate(pst_http *http, job *item, CURLcode code)
 static void activate(pst_http *http, job *item)
 {
     CURLcode code = CURLE_OK;
-    if (pst_cancelled(item->req->cancel))
+    if (pst_cancelled(item->req.cancel))
         code = CURLE_ABORTED_BY_CALLBACK;
     else if (curl_multi_add_handle(http->multi, item->easy) != CURLM_OK)
         code = CURLE_OUT_OF_MEMORY;
@@ -382,7 +395,7 @@ static bool printable(const char *s)
 
 static pst_rc make_headers(job *item, pst_err *err)
 {
-    const pst_http_request *req = item->req;
+    const pst_http_request *req = &item->req;
     if (req->n_headers > MAX_REQUEST_HEADERS)
         return pst_fail(err, PST_E_LIMIT, "more than %d request headers",
                         MAX_REQUEST_HEADERS);
@@ -411,7 +424,7 @@ static pst_rc make_headers(job *item, pst_err *err)
 static CURLcode set_method(CURL *easy, const pst_http_request *req)
 {
     CURLcode code = CURLE_OK;
-    curl_off_t n = (curl_off_t)(req->chunks ? req->chunks->len : req->body.n);
+    curl_off_t n = (curl_off_t)body_size(req);
     if (strcmp(req->method, "HEAD") == 0) {
         SET(CURLOPT_NOBODY, 1L);
     } else if (strcmp(req->method, "PUT") == 0) {
@@ -492,7 +505,7 @@ static CURLcode set_identity(const pst_http *http, CURL *easy)
 
 static pst_rc prepare(pst_http *http, job *item, pst_err *err)
 {
-    const pst_http_request *req = item->req;
+    const pst_http_request *req = &item->req;
     bool has_body = req->chunks || req->body.n;
     if (has_body && strcmp(req->method, "PUT") != 0 && strcmp(req->method, "POST") != 0)
         return pst_fail(err, PST_E_UNSUPPORTED, "%s with a body", req->method);
@@ -502,7 +515,7 @@ static pst_rc prepare(pst_http *http, job *item, pst_err *err)
     if (rc != PST_OK)
         return rc;
     if (req->chunks)
-        item->pos = pst_chunks_begin(req->chunks);
+        item->pos = body_from(req, 0);
     item->easy = curl_easy_init();
     CURLcode code = item->easy ? CURLE_OK : CURLE_OUT_OF_MEMORY;
     if (code == CURLE_OK)
@@ -537,12 +550,18 @@ static struct timespec slice_end(void)
     return ts;
 }
 
-static void submit_and_wait(pst_http *http, job *item)
+static void submit(pst_http *http, job *item)
 {
-    pst_cancel *cancel = item->req->cancel;
     pthread_mutex_lock(&http->lock);
     list_append(&http->waiting, item);
     (void)curl_multi_wakeup(http->multi);
+    pthread_mutex_unlock(&http->lock);
+}
+
+static void wait_done(pst_http *http, job *item)
+{
+    pst_cancel *cancel = item->req.cancel;
+    pthread_mutex_lock(&http->lock);
     while (!item->done) {
         if (!cancel || item->cancelled) {
             pthread_cond_wait(&item->changed, &http->lock);
@@ -602,10 +621,14 @@ static pst_sv authority_of(const char *url)
     return all;
 }
 
-static pst_rc fail_with(const job *item, pst_err *err)
+static pst_rc fail_with(job *item, pst_err *err)
 {
-    const pst_http_request *req = item->req;
+    const pst_http_request *req = &item->req;
     pst_sv host = authority_of(req->url);
+    if (item->refused == PST_E_IO) {
+        item->res->sent = false; /* not whole: it can't have had an effect */
+        return pst_chunks_failed(&item->pos, err);
+    }
     if (item->code == CURLE_ABORTED_BY_CALLBACK)
         return pst_fail(err, PST_E_STOPPED, "%s %.*s: stopped", req->method,
                         PST_SV_FMT(host));
@@ -640,23 +663,72 @@ static void reset_response(pst_http_response *res, size_t max)
     res->body.max = max;
 }
 
+static void job_init(job *item, const pst_http_request *req, pst_http_response *res)
+{
+    *item = (job){.req = *req, .res = res};
+    reset_response(res, req->max_response ? req->max_response : MAX_RESPONSE);
+    init_condition(&item->changed);
+}
+
+static void job_done(job *item)
+{
+    curl_easy_cleanup(item->easy);
+    curl_slist_free_all(item->headers);
+    pthread_cond_destroy(&item->changed);
+}
+
+static pst_rc finish_waiting(pst_http *http, job *item, pst_err *err)
+{
+    wait_done(http, item);
+    return item->code == CURLE_OK ? PST_OK : fail_with(item, err);
+}
+
 pst_rc pst_http_perform(pst_http *http, const pst_http_request *req,
                         pst_http_response *res, pst_err *err)
 {
-    reset_response(res, req->max_response ? req->max_response : MAX_RESPONSE);
-    if (pst_cancelled(req->cancel))
-        return pst_fail(err, PST_E_STOPPED, "%s: stopped", req->method);
-    if (pst_httpfile_is(req->url))
+    if (!pst_cancelled(req->cancel) && pst_httpfile_is(req->url)) {
+        reset_response(res, req->max_response ? req->max_response : MAX_RESPONSE);
         return pst_httpfile_get(req, res, err);
-    job item = {.req = req, .res = res};
-    init_condition(&item.changed);
-    pst_rc rc = prepare(http, &item, err);
-    if (rc == PST_OK) {
-        submit_and_wait(http, &item);
-        rc = item.code == CURLE_OK ? PST_OK : fail_with(&item, err);
     }
-    curl_easy_cleanup(item.easy);
-    curl_slist_free_all(item.headers);
-    pthread_cond_destroy(&item.changed);
+    job item;
+    job_init(&item, req, res);
+    pst_rc rc = PST_OK;
+    if (pst_cancelled(req->cancel))
+        rc = pst_fail(err, PST_E_STOPPED, "%s: stopped", req->method);
+    else
+        rc = prepare(http, &item, err);
+    if (rc == PST_OK) {
+        submit(http, &item);
+        rc = finish_waiting(http, &item, err);
+    }
+    job_done(&item);
+    return rc;
+}
+
+pst_rc pst_http_begin(pst_http *http, const pst_http_request *req, pst_http_response *res,
+                      pst_http_call **out, pst_err *err)
+{
+    job *item = pst_calloc(1, sizeof *item);
+    if (!item)
+        return pst_fail_nomem(err, "an HTTP request");
+    job_init(item, req, res);
+    pst_rc rc = pst_cancelled(req->cancel)
+                    ? pst_fail(err, PST_E_STOPPED, "%s: stopped", req->method)
+                    : prepare(http, item, err);
+    if (rc != PST_OK) {
+        job_done(item);
+        pst_free(item);
+        return rc;
+    }
+    submit(http, item);
+    *out = item;
+    return PST_OK;
+}
+
+pst_rc pst_http_end(pst_http *http, pst_http_call *call, pst_err *err)
+{
+    pst_rc rc = finish_waiting(http, call, err);
+    job_done(call);
+    pst_free(call);
     return rc;
 }

@@ -37,6 +37,7 @@ typedef struct pst_http_request {
                                    "Name;" sends it with an empty value */
     size_t n_headers;
     const pst_chunks *chunks; /* the body, or NULL; must stay valid and unchanged */
+    size_t from, length;      /* the part of chunks that is sent; length 0 = all */
     pst_sv body;              /* a small body when chunks is NULL */
     int timeout_ms;           /* for all of it; 0 = none but the stall limit */
     int stall_timeout_ms;     /* under 1 byte/s so long = PST_E_TIMEOUT; 0 = 30000 */
@@ -63,6 +64,13 @@ void pst_http_response_done(pst_http_response *res);
    own code: GET only, status 200 or 404; their query is ignored. */
 pst_rc pst_http_perform(pst_http *http, const pst_http_request *req,
                         pst_http_response *res, pst_err *err) PST_MUST;
+/* The same in two steps, so that one thread has several requests under way: what `req`
+   points to, and res, stay untouched until the call has ended. Each call that has begun
+   is ended, once. Not for file://. */
+typedef struct pst_http_call pst_http_call;
+pst_rc pst_http_begin(pst_http *http, const pst_http_request *req, pst_http_response *res,
+                      pst_http_call **out, pst_err *err) PST_MUST;
+pst_rc pst_http_end(pst_http *http, pst_http_call *call, pst_err *err) PST_MUST;
 /* A response header's value by name (any case), trimmed; p == NULL if absent. */
 pst_sv pst_http_header(const pst_http_response *res, const char *name);
 /* Walks the headers: start with *rest = all of raw_headers; false at the end. */

@@ -126,8 +126,8 @@ typedef struct pst_window {
     int64_t records;  /* consumed */
     int64_t rows;     /* encoded */
     int64_t first_ms; /* monotonic: when its first row came */
-    uint32_t crc32c;  /* of bytes; computed by the first append */
-    bool summed;
+    uint32_t crc32c;  /* of the first `summed` bytes; of all from the first append on */
+    size_t summed;
     char batch[PST_CHAIN_BATCH_LEN + 1]; /* unique id */
 } pst_window;
 
@@ -151,6 +151,9 @@ pst_rc pst_chain_append(pst_chain *chain, pst_window *window, pst_outcome *outco
    what was asked at `asked_ms` (monotonic): the answer may have been read long after it
    was true. */
 void pst_chain_confirm(pst_chain *chain, int64_t asked_ms);
+
+/* Brings window->crc32c up to all bytes. Fails if a spool file can't be read. */
+pst_rc pst_window_sum(pst_window *window, pst_err *err) PST_MUST;
 
 /* The metadata string that goes with a commit: position, last record, layout. */
 void pst_chain_metadata(const pst_chain *chain, char out[PST_KAFKA_METADATA_MAX]);

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { SUM_STEP = 32 * 1024 };
+
 pst_rc pst_chain_init(pst_chain *chain, const pst_chain_conf *conf, const char *topic,
                       int32_t partition, pst_err *err)
 {
@@ -120,15 +122,16 @@ pst_rc pst_chain_describe(const pst_chain *chain, const pst_window *window,
     return PST_OK;
 }
 
-static void sum_window(pst_window *window)
+pst_rc pst_window_sum(pst_window *window, pst_err *err)
 {
-    if (window->summed)
-        return;
-    uint32_t crc = 0;
-    for (const pst_chunk *c = window->bytes.head; c; c = c->next)
-        crc = pst_crc32c(crc, c->data, c->len);
-    window->crc32c = crc;
-    window->summed = true;
+    char scratch[SUM_STEP];
+    const char *piece;
+    size_t n;
+    pst_chunks_pos pos = pst_chunks_range(&window->bytes, window->summed, SIZE_MAX);
+    while ((n = pst_chunks_next(&pos, scratch, sizeof scratch, &piece)) > 0)
+        window->crc32c = pst_crc32c(window->crc32c, piece, n);
+    window->summed = pos.offset;
+    return pst_chunks_failed(&pos, err);
 }
 
 static pst_rc put_window(pst_chain *chain, pst_window *window, const char *key,
@@ -138,9 +141,10 @@ static pst_rc put_window(pst_chain *chain, pst_window *window, const char *key,
     char link[PST_STORE_KEY_MAX + 1];
     pst_store_meta meta;
     pst_rc rc = pst_chain_describe(chain, window, NULL, &meta, err);
+    if (rc == PST_OK)
+        rc = pst_window_sum(window, err);
     if (rc != PST_OK)
         return rc;
-    sum_window(window);
     pst_chain_link(chain, chain->pos, link);
     pst_store_put put = {.key = key,
                          .link = link,

@@ -15,7 +15,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { WRITE_STEP = 256 * 1024, TRIES = 8 };
+enum { WRITE_STEP = 256 * 1024, SPOOL_STEP = 32 * 1024, TRIES = 8 };
 
 static const char prefix[] = ".tmp-";
 
@@ -73,14 +73,19 @@ static int write_bytes(int fd, const char *p, size_t n)
 pst_rc pst_dir_tmp_write(const pst_dir_at *at, pst_dir_tmp *tmp, const pst_chunks *chunks,
                          pst_sv bytes, pst_err *err)
 {
+    char scratch[SPOOL_STEP];
+    const char *piece;
+    size_t n;
     int why = chunks ? 0 : write_bytes(tmp->fd, bytes.p, bytes.n);
-    const pst_chunk *chunk = chunks ? chunks->head : NULL;
-    for (; chunk && why == 0; chunk = chunk->next) {
+    pst_chunks_pos pos = chunks ? pst_chunks_begin(chunks) : (pst_chunks_pos){0};
+    while (why == 0 && (n = pst_chunks_next(&pos, scratch, sizeof scratch, &piece)) > 0) {
         if (pst_cancelled(at->dir->cancel))
             return pst_fail(err, PST_E_STOPPED, "stopped while writing file://%s/%s",
                             at->dir->root, tmp->path);
-        why = write_bytes(tmp->fd, chunk->data, chunk->len);
+        why = write_bytes(tmp->fd, piece, n);
     }
+    if (pos.failed)
+        return pst_chunks_failed(&pos, err);
     if (why == 0 && fsync(tmp->fd) != 0)
         why = errno;
     return why ? pst_dir_fail(at->dir, why, "write", tmp->path, err) : PST_OK;

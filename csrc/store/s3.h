@@ -32,6 +32,7 @@ typedef enum pst_s3_method {
     PST_S3_GET,
     PST_S3_LIST, /* a GET on the bucket */
     PST_S3_DELETE,
+    PST_S3_POST,
     PST_S3_METHODS,
 } pst_s3_method;
 
@@ -84,15 +85,27 @@ typedef struct pst_s3_call {
     const char *query;       /* percent-encoded, or NULL */
     pst_s3_headers *headers; /* of the call's own; the signed request's are added */
     const pst_chunks *chunks;
+    size_t from, length; /* the part of chunks that is sent; length 0 = all */
     pst_sv body;
     int64_t dated_ms;
     size_t max_response;
+    const char *permission; /* that it needs; NULL = the method's */
 } pst_s3_call;
 
 /* PST_OK for every complete HTTP answer. One that says that our clock is wrong is asked
    for once more with the right date, unless the call has a date of its own. */
 pst_rc pst_s3_send(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
                    pst_err *err) PST_MUST;
+/* The same in two steps, for several requests at once; nothing of the call, and not res,
+   is touched in between. Each that has begun is ended, once. */
+typedef struct pst_s3_flight {
+    pst_buf url;
+    pst_http_call *http;
+} pst_s3_flight;
+pst_rc pst_s3_begin(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
+                    pst_s3_flight *flight, pst_err *err) PST_MUST;
+pst_rc pst_s3_end(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
+                  pst_s3_flight *flight, pst_err *err) PST_MUST;
 /* Compares an answer's Date with our clock and corrects the dates of signatures to come:
    those of calls dated from now on. An older `dated_ms` stays as old as it is, or the
    check for a writer that slept (safety rule 9) would be undone. True if it was off. */

@@ -20,7 +20,7 @@ const char *pst_s3_method_name(pst_s3_method method)
 {
     static const char *const names[] = {
         [PST_S3_PUT] = "PUT",   [PST_S3_HEAD] = "HEAD",     [PST_S3_GET] = "GET",
-        [PST_S3_LIST] = "LIST", [PST_S3_DELETE] = "DELETE",
+        [PST_S3_LIST] = "LIST", [PST_S3_DELETE] = "DELETE", [PST_S3_POST] = "POST",
     };
     return names[method];
 }
@@ -144,6 +144,21 @@ static pst_rc add_signature(const pst_s3 *s3, const pst_s3_call *call, const cha
     return rc;
 }
 
+static size_t body_size(const pst_s3_call *call)
+{
+    size_t all = call->chunks ? call->chunks->len : call->body.n;
+    return call->chunks && call->length ? call->length : all;
+}
+
+static pst_rc hash_body(const pst_s3_call *call, char out[PST_SIGV4_HASH_SIZE],
+                        pst_err *err)
+{
+    if (!call->chunks)
+        return pst_sigv4_hash(NULL, call->body, out, err);
+    pst_chunks_pos pos = pst_chunks_range(call->chunks, call->from, body_size(call));
+    return pst_sigv4_hash(&pos, call->body, out, err);
+}
+
 static pst_rc sign(pst_s3 *s3, const pst_s3_call *call, const char *path, pst_err *err)
 {
     char date[PST_SIGV4_DATE_SIZE];
@@ -153,7 +168,7 @@ static pst_rc sign(pst_s3 *s3, const pst_s3_call *call, const char *path, pst_er
     if (rc != PST_OK)
         return rc;
     if (!s3->unsigned_payload)
-        rc = pst_sigv4_hash(call->chunks, call->body, hash, err);
+        rc = hash_body(call, hash, err);
     if (rc == PST_OK) {
         pst_sigv4_date(date, signature_ms(s3, call->dated_ms));
         pst_s3_headers_add(call->headers, "Host: %s", s3->host);
@@ -180,33 +195,33 @@ static pst_rc make_url(const pst_s3 *s3, const pst_s3_call *call, const char *pa
 
 static int timeout_of(const pst_s3 *s3, const pst_s3_call *call)
 {
-    size_t n = call->chunks ? call->chunks->len : call->body.n;
-    int64_t ms = s3->timeout_ms + (int64_t)(n / SLOWEST_BYTES_PER_MS);
+    int64_t ms = s3->timeout_ms + (int64_t)(body_size(call) / SLOWEST_BYTES_PER_MS);
     return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
-static pst_rc perform(pst_s3 *s3, const pst_s3_call *call, const char *url,
-                      pst_http_response *res, pst_err *err)
+/* `lines` is to live as long as the request is being begun. */
+static pst_http_request request_of(pst_s3 *s3, const pst_s3_call *call, const char *url,
+                                   const char *lines[PST_S3_HEADERS_MAX])
 {
-    const char *lines[PST_S3_HEADERS_MAX];
     point_at(call->headers, lines);
     int64_t stall = s3->timeout_ms / 2;
-    pst_http_request req = {.method = http_method(call->method),
-                            .url = url,
-                            .headers = lines,
-                            .n_headers = call->headers->n,
-                            .chunks = call->chunks,
-                            .body = call->body,
-                            .timeout_ms = timeout_of(s3, call),
-                            .stall_timeout_ms =
-                                stall < STALL_MAX_MS ? (int)stall : STALL_MAX_MS,
-                            .max_response = call->max_response,
-                            .cancel = s3->cancel};
     atomic_fetch_add_explicit(&s3->requests[call->method], 1, memory_order_relaxed);
-    return pst_http_perform(s3->http, &req, res, err);
+    return (pst_http_request){.method = http_method(call->method),
+                              .url = url,
+                              .headers = lines,
+                              .n_headers = call->headers->n,
+                              .chunks = call->chunks,
+                              .from = call->from,
+                              .length = call->length,
+                              .body = call->body,
+                              .timeout_ms = timeout_of(s3, call),
+                              .stall_timeout_ms =
+                                  stall < STALL_MAX_MS ? (int)stall : STALL_MAX_MS,
+                              .max_response = call->max_response,
+                              .cancel = s3->cancel};
 }
 
-/* The network failed: a PUT that was on its way may have arrived. */
+/* The network failed: what was on its way to change something may have arrived. */
 static void note_unknown(const pst_s3 *s3, const pst_s3_call *call,
                          const pst_http_response *res, pst_err *err)
 {
@@ -214,7 +229,8 @@ static void note_unknown(const pst_s3 *s3, const pst_s3_call *call,
         return;
     pst_err_context(err, "%s s3://%s/%.200s", pst_s3_method_name(call->method),
                     s3->bucket, call->key ? call->key : "");
-    if (call->method != PST_S3_PUT || !res->sent)
+    bool changes = call->method == PST_S3_PUT || call->method == PST_S3_POST;
+    if (!changes || !res->sent)
         return;
     err->unknown = true;
     err->retriable = err->retriable || err->code != PST_E_STOPPED;
@@ -227,7 +243,9 @@ static pst_rc send_once(pst_s3 *s3, const pst_s3_call *call, const char *path,
     if (rc != PST_OK)
         return rc;
     pst_err why = PST_ERR_INIT;
-    rc = perform(s3, call, url, res, &why);
+    const char *lines[PST_S3_HEADERS_MAX];
+    pst_http_request req = request_of(s3, call, url, lines);
+    rc = pst_http_perform(s3->http, &req, res, &why);
     if (rc != PST_OK) {
         note_unknown(s3, call, res, &why);
         if (err && err->code == PST_OK)
@@ -246,21 +264,58 @@ static bool worth_another(pst_s3 *s3, const pst_s3_call *call,
            pst_s3_learn_clock(s3, res);
 }
 
+static pst_rc make_address(const pst_s3 *s3, const pst_s3_call *call, pst_buf *path,
+                           pst_buf *url, pst_err *err)
+{
+    pst_buf_init(path, URL_MAX);
+    pst_buf_init(url, URL_MAX);
+    pst_rc rc = make_path(s3, call->key, path);
+    if (rc == PST_OK)
+        rc = make_url(s3, call, path->data, url);
+    return rc == PST_OK ? rc : pst_fail(err, rc, "the URL of an S3 request");
+}
+
+pst_rc pst_s3_begin(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
+                    pst_s3_flight *flight, pst_err *err)
+{
+    pst_buf path;
+    const char *lines[PST_S3_HEADERS_MAX];
+    pst_rc rc = make_address(s3, call, &path, &flight->url, err);
+    if (rc == PST_OK)
+        rc = sign(s3, call, path.data, err);
+    if (rc == PST_OK) {
+        pst_http_request req = request_of(s3, call, flight->url.data, lines);
+        rc = pst_http_begin(s3->http, &req, res, &flight->http, err);
+    }
+    pst_buf_done(&path);
+    if (rc != PST_OK)
+        pst_buf_done(&flight->url);
+    return rc;
+}
+
+pst_rc pst_s3_end(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
+                  pst_s3_flight *flight, pst_err *err)
+{
+    pst_err why = PST_ERR_INIT;
+    pst_rc rc = pst_http_end(s3->http, flight->http, &why);
+    if (rc != PST_OK) {
+        note_unknown(s3, call, res, &why);
+        if (err && err->code == PST_OK)
+            *err = why;
+    }
+    pst_buf_done(&flight->url);
+    return rc;
+}
+
 pst_rc pst_s3_send(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
                    pst_err *err)
 {
     const size_t n_headers = call->headers->n, n_text = call->headers->text.len;
     pst_buf path;
     pst_buf url;
-    pst_buf_init(&path, URL_MAX);
-    pst_buf_init(&url, URL_MAX);
-    pst_rc rc = make_path(s3, call->key, &path);
-    if (rc == PST_OK)
-        rc = make_url(s3, call, path.data, &url);
-    if (rc != PST_OK) {
-        rc = pst_fail(err, rc, "the URL of an S3 request");
+    pst_rc rc = make_address(s3, call, &path, &url, err);
+    if (rc != PST_OK)
         goto out;
-    }
     rc = send_once(s3, call, path.data, url.data, res, err);
     if (rc == PST_OK && worth_another(s3, call, res)) {
         pst_http_response_done(res);

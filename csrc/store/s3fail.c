@@ -50,6 +50,7 @@ static const meaning by_code[] = {
      "the store's quota is used up; nothing is lost, the records wait in Kafka: raise "
      "it"},
     {"NoSuchKey", PST_E_NOT_FOUND, 0, "there is no such object"},
+    {"NoSuchUpload", PST_E_NOT_FOUND, RETRY, "the upload was completed or aborted"},
     {"AccessDenied", PST_E_AUTH, RETRY | DENIED, NULL},
     {"AllAccessDisabled", PST_E_AUTH, RETRY, "the bucket's owner has switched it off"},
     {"AccountProblem", PST_E_AUTH, RETRY, "the account has a problem: ask the provider"},
@@ -93,6 +94,11 @@ static const meaning not_s3 = {
     "", PST_E_INVALID, RETRY | UNKNOWN,
     "this is not an answer of S3: check store.url and what lies between"};
 
+static bool changes(const pst_s3_call *call)
+{
+    return call->method == PST_S3_PUT || call->method == PST_S3_POST;
+}
+
 static meaning by_status(int status, bool with_code)
 {
     if (status == 401 || status == 403)
@@ -123,8 +129,7 @@ static meaning meaning_of(const pst_s3_call *call, int status, const char *code)
     if (strcmp(code, no_such_bucket.code) == 0)
         return no_such_bucket;
     /* Nobody but the bucket can be missing for these. */
-    if (status == 404 && !code[0] &&
-        (call->method == PST_S3_PUT || call->method == PST_S3_LIST))
+    if (status == 404 && !code[0] && (changes(call) || call->method == PST_S3_LIST))
         return no_such_bucket;
     for (size_t i = 0; i < sizeof by_code / sizeof *by_code; i++)
         if (code[0] && strcmp(code, by_code[i].code) == 0)
@@ -143,7 +148,7 @@ static void name_permission(const pst_s3 *s3, const pst_s3_call *call, char *out
     static const char *const actions[] = {
         [PST_S3_PUT] = "s3:PutObject",       [PST_S3_HEAD] = "s3:GetObject",
         [PST_S3_GET] = "s3:GetObject",       [PST_S3_LIST] = "s3:ListBucket",
-        [PST_S3_DELETE] = "s3:DeleteObject",
+        [PST_S3_DELETE] = "s3:DeleteObject", [PST_S3_POST] = "s3:PutObject",
     };
     static const char *const also[] = {
         [PST_S3_PUT] = "",
@@ -151,13 +156,14 @@ static void name_permission(const pst_s3 *s3, const pst_s3_call *call, char *out
         [PST_S3_GET] = " and s3:ListBucket on the bucket",
         [PST_S3_LIST] = "",
         [PST_S3_DELETE] = "",
+        [PST_S3_POST] = "",
     };
-    const char *more = also[call->method];
-    if (call->method == PST_S3_PUT && s3->n_extra)
+    const char *more = call->permission ? "" : also[call->method];
+    if (changes(call) && s3->n_extra)
         more = " (and what s3.acl.canned, the tags and the KMS key need)";
     snprintf(out, size, "not allowed: grant %s on arn:aws:s3:::%s%s%.150s%s",
-             actions[call->method], s3->bucket, call->key ? "/" : "",
-             call->key ? call->key : "", more);
+             call->permission ? call->permission : actions[call->method], s3->bucket,
+             call->key ? "/" : "", call->key ? call->key : "", more);
 }
 
 /* No part of a credential in a text, even if the server should echo it. */
@@ -236,7 +242,7 @@ static void note(pst_s3 *s3, const pst_s3_call *call, const pst_http_response *r
         return;
     err->status = res->status;
     err->retriable = flags & RETRY;
-    err->unknown = (flags & UNKNOWN) && call->method == PST_S3_PUT;
+    err->unknown = (flags & UNKNOWN) && changes(call);
     err->after_ms = pst_http_retry_after_ms(res, pst_wall_ms(s3->clock));
 }
 

@@ -23,6 +23,7 @@
 enum {
     HASH = 32,
     CANONICAL_MAX = 128 * 1024,
+    HASH_STEP = 32 * 1024,
     QUERY_PARAMS_MAX = 64,
     PATH_PARTS_MAX = 512
 };
@@ -41,18 +42,23 @@ static pst_rc fail_crypto(pst_err *err)
     return pst_fail(err, PST_E_INTERNAL, "libcrypto cannot compute SHA-256");
 }
 
-pst_rc pst_sigv4_hash(const pst_chunks *chunks, pst_sv bytes,
-                      char out[PST_SIGV4_HASH_SIZE], pst_err *err)
+pst_rc pst_sigv4_hash(pst_chunks_pos *from, pst_sv bytes, char out[PST_SIGV4_HASH_SIZE],
+                      pst_err *err)
 {
     unsigned char hash[HASH];
+    char scratch[HASH_STEP];
+    const char *piece;
+    size_t n;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     int ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
-    if (!chunks)
+    if (!from)
         ok = ok && EVP_DigestUpdate(ctx, bytes.n ? bytes.p : "", bytes.n);
-    for (const pst_chunk *c = chunks ? chunks->head : NULL; ok && c; c = c->next)
-        ok = EVP_DigestUpdate(ctx, c->data, c->len);
+    while (ok && from && (n = pst_chunks_next(from, scratch, sizeof scratch, &piece)) > 0)
+        ok = EVP_DigestUpdate(ctx, piece, n);
     ok = ok && EVP_DigestFinal_ex(ctx, hash, NULL);
     EVP_MD_CTX_free(ctx);
+    if (from && from->failed)
+        return pst_chunks_failed(from, err);
     if (!ok)
         return fail_crypto(err);
     pst_hex(out, hash, sizeof hash);

@@ -32,9 +32,9 @@ typedef struct pst_sigv4_request {
 
 /* "20150830T123600Z" */
 void pst_sigv4_date(char out[PST_SIGV4_DATE_SIZE], int64_t wall_ms);
-/* SHA-256 in hex of the chunks, or of `bytes` when chunks is NULL. */
-pst_rc pst_sigv4_hash(const pst_chunks *chunks, pst_sv bytes,
-                      char out[PST_SIGV4_HASH_SIZE], pst_err *err) PST_MUST;
+/* SHA-256 in hex of what comes from a position on, or of `bytes` if that is NULL. */
+pst_rc pst_sigv4_hash(pst_chunks_pos *from, pst_sv bytes, char out[PST_SIGV4_HASH_SIZE],
+                      pst_err *err) PST_MUST;
 /* Appends the value of the Authorization header. */
 pst_rc pst_sigv4_sign(const pst_sigv4_keys *keys, const pst_sigv4_request *req,
                       pst_buf *out, pst_err *err) PST_MUST;
