@@ -533,6 +533,65 @@ static pst_rc bind_select(pst_plan *plan, const pst_reader_conf *conf, pst_err *
     return rc ? pst_fail(err, rc, "select: %s", local.text) : PST_OK;
 }
 
+/* ---- fields behind the selected ones ---- */
+
+/* The next name of a path, or nothing behind its end; `…` may hold dots. */
+static pst_sv next_name(pst_sv *path)
+{
+    if (path->n < 2 || path->p[0] != '`')
+        return pst_sv_cut(*path, '.', path);
+    pst_sv rest, quoted = {path->p + 1, path->n - 1};
+    pst_sv name = pst_sv_cut(quoted, '`', &rest);
+    bool ends = rest.p && rest.n == 0, goes_on = rest.p && rest.n && rest.p[0] == '.';
+    if (!ends && !goes_on)
+        return pst_sv_cut(*path, '.', path);
+    *path = ends ? (pst_sv){NULL, 0} : (pst_sv){rest.p + 1, rest.n - 1};
+    return name;
+}
+
+/* A field of the value, never a Kafka column. */
+static pst_rc find_path(pst_plan *plan, const char *path, pst_node **out, pst_err *err)
+{
+    pst_node *node = &plan->root;
+    pst_sv rest = pst_sv_of(path);
+    size_t steps = 0;
+    pst_rc rc = PST_OK;
+    while (rc == PST_OK && rest.p) {
+        pst_expr e = {.pos = (size_t)(rest.p - path)};
+        pst_sv name = next_name(&rest);
+        if (name.n == 0)
+            return pst_fail(err, PST_E_CONFIG, "'%s' has an empty name", path);
+        if (++steps > PST_PATH_MAX)
+            return pst_fail(err, PST_E_CONFIG, "a path has more than %d steps",
+                            PST_PATH_MAX);
+        char *copy = pst_strndup(name.p, name.n);
+        rc = copy ? step(plan, &e, copy, &node, err) : pst_fail_nomem(err, "the columns");
+        pst_free(copy);
+    }
+    *out = node;
+    return rc;
+}
+
+static pst_rc bind_extra(pst_plan *plan, const pst_reader_conf *conf, pst_err *err)
+{
+    pst_rc rc = PST_OK;
+    for (size_t i = 0; i < conf->n_extra && rc == PST_OK; i++) {
+        pst_node *node;
+        rc = find_path(plan, conf->extra[i], &node, err);
+        if (rc != PST_OK)
+            return rc;
+        if (node->type >= PST_T_STRUCT)
+            return pst_fail(err, PST_E_CONFIG, "'%s' is %s", conf->extra[i],
+                            pst_type_name(node->type));
+        pst_output output = {.source = PST_FROM_SLOT, .slot = slot_of(plan, node)};
+        pst_column column = {
+            .type = node->type, .precision = node->precision, .scale = node->scale};
+        rc = add_output(plan, conf->extra[i], &output, &column, err);
+        plan->n_extra += rc == PST_OK;
+    }
+    return rc;
+}
+
 static pst_rc hash_again(pst_node *node, pst_err *err)
 {
     pst_free(node->table);
@@ -589,22 +648,45 @@ static pst_rc prune(pst_plan *plan, const pst_reader_conf *conf, pst_err *err)
     return hash_again(root, err);
 }
 
-pst_rc pst_plan_new(pst_plan **out, const pst_reader_conf *conf, pst_err *err)
+/* The schema's tree, nothing selected yet. */
+static pst_rc new_tree(pst_plan **out, const pst_reader_conf *conf, pst_err *err)
 {
     pst_plan *plan = pst_calloc(1, sizeof *plan);
     if (!plan)
         return pst_fail_nomem(err, "the schema");
+    *out = plan;
     plan->corrupt_slot = -1;
     plan->case_sensitive = conf->case_sensitive;
     pst_err local = PST_ERR_INIT;
     const char *ddl = conf->value_schema ? conf->value_schema : "";
     pst_rc rc = pst_schema_parse(&plan->schema, ddl, &local);
     if (rc != PST_OK)
-        (void)pst_fail(err, rc, "value.schema: %s", local.text);
-    if (rc == PST_OK && !build_node(&plan->root, plan->schema, 0))
-        rc = pst_fail_nomem(err, "the schema");
+        return pst_fail(err, rc, "value.schema: %s", local.text);
+    return build_node(&plan->root, plan->schema, 0) ? PST_OK
+                                                    : pst_fail_nomem(err, "the schema");
+}
+
+pst_rc pst_plan_field(const pst_reader_conf *conf, const char *path, pst_column *out,
+                      pst_err *err)
+{
+    pst_plan *plan = NULL;
+    pst_node *node = NULL;
+    pst_rc rc = new_tree(&plan, conf, err);
+    rc = rc ? rc : find_path(plan, path, &node, err);
+    if (rc == PST_OK)
+        *out = (pst_column){
+            .type = node->type, .precision = node->precision, .scale = node->scale};
+    pst_plan_free(plan);
+    return rc;
+}
+
+pst_rc pst_plan_new(pst_plan **out, const pst_reader_conf *conf, pst_err *err)
+{
+    pst_plan *plan = NULL;
+    pst_rc rc = new_tree(&plan, conf, err);
     rc = rc ? rc : mark_corrupt(plan, conf->corrupt_record_column, err);
     rc = rc ? rc : bind_select(plan, conf, err);
+    rc = rc ? rc : bind_extra(plan, conf, err);
     if (rc == PST_OK && !finish_node(plan, &plan->root))
         rc = pst_fail_nomem(err, "the schema");
     rc = rc ? rc : prune(plan, conf, err);

@@ -69,7 +69,7 @@ typedef struct pst_plan {
     pst_node root;
     pst_output *outputs;
     pst_column *columns;
-    size_t n_outputs;
+    size_t n_outputs, n_extra; /* the extra ones are the last */
     size_t n_slots;
     int corrupt_slot; /* -1 = not selected */
     bool has_corrupt; /* the schema has the column */
@@ -80,6 +80,10 @@ typedef struct pst_plan {
 
 pst_rc pst_plan_new(pst_plan **out, const pst_reader_conf *conf, pst_err *err) PST_MUST;
 void pst_plan_free(pst_plan *plan);
+/* Whether value.schema has the field of this path, and what it is; the name is not set.
+ */
+pst_rc pst_plan_field(const pst_reader_conf *conf, const char *path, pst_column *out,
+                      pst_err *err) PST_MUST;
 /* The child with this name; `guess` (an index) is tried first. NULL if there is none. */
 pst_node *pst_node_find(const pst_node *node, pst_sv name, size_t guess);
 

@@ -167,8 +167,21 @@ void pst_reader_free(pst_reader *reader)
 
 const pst_column *pst_reader_columns(const pst_reader *reader, size_t *n)
 {
-    *n = reader->plan->n_outputs;
+    *n = reader->plan->n_outputs - reader->plan->n_extra;
     return reader->plan->columns;
+}
+
+const pst_column *pst_reader_extra(const pst_reader *reader, size_t *n)
+{
+    const pst_plan *plan = reader->plan;
+    *n = plan->n_extra;
+    return plan->columns + (plan->n_outputs - plan->n_extra);
+}
+
+pst_rc pst_reader_check_extra(const pst_reader_conf *conf, const char *path,
+                              pst_column *out, pst_err *err)
+{
+    return pst_plan_field(conf, path, out, err);
 }
 
 bool pst_reader_set_headers(pst_reader *reader, pst_header_at at)
@@ -316,6 +329,6 @@ pst_rc pst_reader_read(pst_reader *reader, const pst_msg *msg, pst_row *row, pst
         return rc;
     row->columns = plan->columns;
     row->cells = reader->direct ? reader->slots : reader->cells;
-    row->n = plan->n_outputs;
+    row->n = plan->n_outputs - plan->n_extra;
     return PST_OK;
 }

@@ -62,8 +62,8 @@ typedef struct pst_column {
 
 typedef struct pst_row {
     const pst_column *columns;
-    const pst_cell *cells;
-    size_t n;
+    const pst_cell *cells; /* the extra fields' follow */
+    size_t n;              /* selected columns */
 } pst_row;
 
 typedef struct pst_reader pst_reader;
@@ -85,6 +85,10 @@ typedef struct pst_reader_conf {
     bool case_sensitive;    /* spark.sql.caseSensitive: names in the select list */
     int date_time_fallback; /* enum pst_fallback: json.enableDateTimeParsingFallback */
     int number_format;      /* enum pst_number_format of record/number.h */
+    /* Not a setting: fields of the value that are wanted behind the selected columns, as
+       paths with dots (a name in `back-quotes` may hold one). */
+    char *const *extra;
+    size_t n_extra;
 } pst_reader_conf;
 
 enum pst_json_mode { PST_JSON_PERMISSIVE, PST_JSON_FAILFAST };
@@ -102,6 +106,12 @@ pst_rc pst_reader_new(pst_reader **out, const pst_reader_conf *conf,
                       pst_err *err) PST_MUST;
 void pst_reader_free(pst_reader *reader);
 const pst_column *pst_reader_columns(const pst_reader *reader, size_t *n);
+/* Those of conf->extra, in its order. */
+const pst_column *pst_reader_extra(const pst_reader *reader, size_t *n);
+/* Is a path of conf->extra one of value.schema's? What it is goes to *out, but for its
+   name. PST_E_CONFIG names the nearest field. */
+pst_rc pst_reader_check_extra(const pst_reader_conf *conf, const char *path,
+                              pst_column *out, pst_err *err) PST_MUST;
 
 /* Header `index` of pst_msg.headers; value->p == NULL is a null value. The bytes are
    borrowed as the record's are. PST_E_NOT_FOUND: there is no such header. PST_E_INVALID:

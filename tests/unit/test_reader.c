@@ -160,6 +160,87 @@ static void memory_runs_out(void **state)
     }
 }
 
+/* ---- fields behind the selected columns ---- */
+
+static void extra_row(pst_reader *reader, const char *json, pst_row *row)
+{
+    pst_msg msg = {.topic = "users", .timestamp_ms = 5, .value = pst_sv_of(json)};
+    assert_int_equal(pst_reader_read(reader, &msg, row, NULL), PST_OK);
+}
+
+static void extra_fields(void **state)
+{
+    char first[] = "name.First", dotted[] = "`a.b`", id[] = "id",
+         nested[] = "data.name.last";
+    char *paths[] = {first, dotted, id, nested};
+    char select[] = "id AS x, name.last";
+    char schema[] = "id BIGINT, name STRUCT<First: STRING, last: STRING>, `a.b` DATE, "
+                    "data STRUCT<name: STRUCT<last: INT>>";
+    pst_reader_conf conf = {.value_schema = schema,
+                            .select = select,
+                            .enable_partial_results = true,
+                            .extra = paths,
+                            .n_extra = 4};
+    static const pst_type types[] = {PST_T_STRING, PST_T_DATE, PST_T_LONG, PST_T_INT};
+    pst_reader *reader = NULL;
+    pst_row row;
+    size_t n;
+    (void)state;
+    assert_int_equal(pst_reader_new(&reader, &conf, NULL), PST_OK);
+    const pst_column *columns = pst_reader_columns(reader, &n);
+    assert_int_equal(n, 2);
+    assert_string_equal(columns[1].name, "last");
+    columns = pst_reader_extra(reader, &n);
+    assert_int_equal(n, 4);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(columns[i].name, paths[i]);
+        assert_int_equal(columns[i].type, types[i]);
+    }
+    extra_row(reader,
+              "{\"id\":7,\"name\":{\"First\":\"A\",\"last\":\"B\"},"
+              "\"a.b\":\"1970-01-03\",\"data\":{\"name\":{\"last\":9}}}",
+              &row);
+    assert_int_equal(row.n, 2);
+    assert_int_equal(row.cells[0].as.i, 7);
+    assert_true(pst_sv_is(row.cells[1].as.s, "B"));
+    assert_true(pst_sv_is(row.cells[2].as.s, "A"));
+    assert_int_equal(row.cells[3].as.i, 2);
+    assert_int_equal(row.cells[4].as.i, 7);
+    assert_int_equal(row.cells[5].as.i, 9);
+    extra_row(reader, "[broken", &row);
+    for (size_t i = 0; i < 6; i++)
+        assert_true(row.cells[i].null);
+    pst_reader_free(reader);
+}
+
+/* Of the value only: no Kafka column stands in for a field that is not there. */
+static void extra_fields_that_are_not_there(void **state)
+{
+    static const struct {
+        const char *path, *why;
+    } cases[] = {{"timestamp", "no column 'timestamp' in value.schema"},
+                 {"nam.first", "did you mean 'name'?"},
+                 {"name.frist", "no column 'frist' in name; did you mean 'first'?"},
+                 {"id.x", "'id' is BIGINT and has no field 'x'"},
+                 {"name..first", "'name..first' has an empty name"},
+                 {"", "has an empty name"}};
+    char schema[] = "id BIGINT, name STRUCT<first: STRING>";
+    pst_reader_conf conf = {.value_schema = schema};
+    pst_column column;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pst_err err = PST_ERR_INIT;
+        pst_rc rc = pst_reader_check_extra(&conf, cases[i].path, &column, &err);
+        assert_int_equal(rc, PST_E_CONFIG);
+        if (!strstr(err.text, cases[i].why))
+            fail_msg("'%s': %s", cases[i].path, err.text);
+    }
+    assert_int_equal(pst_reader_check_extra(&conf, "name.first", &column, NULL), PST_OK);
+    assert_int_equal(column.type, PST_T_STRING);
+    assert_int_equal(pst_reader_check_extra(&conf, "NAME", &column, NULL), PST_OK);
+    assert_int_equal(column.type, PST_T_STRUCT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +252,8 @@ int main(void)
         cmocka_unit_test(counters),
         cmocka_unit_test(time_policies),
         cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(extra_fields),
+        cmocka_unit_test(extra_fields_that_are_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
