@@ -47,7 +47,7 @@ static const pst_conf_part parts[] = {
     {&pst_connector_section, AT(connector)},  {&own_section, 0},
     {&pst_reader_section, AT(reader)},        {&pst_csv_section, AT(csv)},
     {&pst_objects_when_section, AT(objects)}, {&pst_objects_where_section, AT(objects)},
-    {&pst_store_section, AT(store)},
+    {&pst_store_section, AT(store)},          {&pst_store_access_section, AT(store)},
 };
 
 static void check(const void *opaque, const pst_props *props, pst_conf_report *report)

@@ -64,7 +64,8 @@ struct pst_http {
     job_list active;  /* the I/O thread's own */
     int n_active, max_active;
     long connect_timeout_ms;
-    char *user_agent, *ca_file, *client_cert, *client_key, *proxy;
+    char *user_agent, *ca_file, *client_cert, *client_key, *client_key_password;
+    char *proxy, *proxy_user, *proxy_password;
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -301,7 +302,17 @@ static bool copy_options(pst_http *http, const pst_http_options *o)
            copy_option(&http->ca_file, o->ca_file) &&
            copy_option(&http->client_cert, o->client_cert) &&
            copy_option(&http->client_key, o->client_key) &&
-           copy_option(&http->proxy, o->proxy);
+           copy_option(&http->client_key_password, o->client_key_password) &&
+           copy_option(&http->proxy, o->proxy) &&
+           copy_option(&http->proxy_user, o->proxy_user) &&
+           copy_option(&http->proxy_password, o->proxy_password);
+}
+
+static void free_secret(char *s)
+{
+    if (s)
+        pst_wipe(s, strlen(s));
+    pst_free(s);
 }
 
 static void free_parts(pst_http *http)
@@ -313,7 +324,10 @@ static void free_parts(pst_http *http)
     pst_free(http->ca_file);
     pst_free(http->client_cert);
     pst_free(http->client_key);
+    free_secret(http->client_key_password);
     pst_free(http->proxy);
+    pst_free(http->proxy_user);
+    free_secret(http->proxy_password);
     pst_free(http);
 }
 
@@ -496,8 +510,15 @@ static CURLcode set_identity(const pst_http *http, CURL *easy)
         SET(CURLOPT_SSLCERT, http->client_cert);
     if (http->client_key)
         SET(CURLOPT_SSLKEY, http->client_key);
+    if (http->client_key_password)
+        SET(CURLOPT_KEYPASSWD, http->client_key_password);
     if (http->proxy)
         SET(CURLOPT_PROXY, http->proxy);
+    if (http->proxy_user)
+        SET(CURLOPT_PROXYUSERNAME, http->proxy_user);
+    if (http->proxy_password)
+        SET(CURLOPT_PROXYPASSWORD, http->proxy_password);
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's are not the answer's */
     return code;
 }
 

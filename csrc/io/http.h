@@ -27,7 +27,10 @@ typedef struct pst_http_options {
     const char *ca_file;     /* PEM bundle, NULL = the system's */
     const char *client_cert; /* PEM, NULL = none */
     const char *client_key;
-    const char *proxy; /* NULL = as the environment says, "" = none */
+    const char *client_key_password;
+    const char *proxy; /* NULL = as the environment says, "" = none; NO_PROXY holds for
+                          a named one, too */
+    const char *proxy_user, *proxy_password;
 } pst_http_options;
 
 typedef struct pst_http_request {

@@ -1,235 +1,126 @@
 /*
- * creds.c - see creds.h. A source is one row of `chain`: a function that fills keys, or
- * says that it has none. Web identity, container, IMDS and assume-role come as further
- * rows; keys that expire will bring their own date then.
+ * creds.c - see creds.h: the chain of sources, and keeping what they give fresh.
+ *
+ * Times of renewal are on the monotonic clock, from the life that the answer's own Date
+ * gives: a wall clock that is wrong or jumps neither ends keys early nor keeps them too
+ * long. A renewal is due 15 minutes before the end, or after two thirds of a short life.
  */
 #include "store/creds.h"
 
 #include "base/mem.h"
+#include "store/creds_in.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <time.h>
 
-enum { FILE_MAX = 1024 * 1024, PATH_SIZE = 4096 };
-
-struct pst_creds {
-    char *id, *secret, *token;             /* from the settings */
-    char *env_id, *env_secret, *env_token; /* from the environment */
-    char *file, *profile;
-    pthread_mutex_t lock;
-    bool have; /* under lock, with `keys` */
-    pst_creds_keys keys;
+enum {
+    EARLY_MS = 15 * 60 * 1000,
+    MARGIN_MS = 10 * 1000, /* a request on its way must arrive before the end */
+    BACKOFF_MS = 250,
+    BACKOFF_MAX_MS = 30 * 1000,
+    FORGET_MS = 10 * 60 * 1000, /* refusals longer ago than that don't count */
+    WAIT_SLICE_MS = 100,
 };
 
-/* PST_E_NOT_FOUND = this source has none: ask the next. */
-typedef pst_rc (*source_get)(const pst_creds *creds, pst_creds_keys *out, pst_err *err);
+struct pst_creds {
+    pst_creds_ctx ctx; /* the renewing caller's */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* under lock: */
+    bool have, refused, renewing, told;
+    pst_creds_keys keys, old;
+    int64_t renew_at, end; /* monotonic */
+    int64_t not_before;    /* no renewal before that */
+    unsigned failures, refusals;
+    int64_t refused_at;
+    uint64_t seed, serial;
+    pst_err why; /* of the last renewal */
+};
 
-void pst_creds_wipe(pst_creds_keys *keys)
+/* ---- the chain ---- */
+
+static pst_rc from_settings(pst_creds_ctx *ctx, pst_creds_keys *out, pst_err *err)
 {
-    pst_wipe(keys, sizeof *keys);
+    const pst_store_conf *conf = ctx->env.conf;
+    return pst_creds_fill(out, conf->access_key_id, conf->secret_access_key,
+                          conf->session_token, "aws.access.key.id", err);
 }
 
-static bool set(const char *s)
+pst_rc pst_creds_from_environment(pst_creds_ctx *ctx, pst_creds_keys *out, pst_err *err)
 {
-    return s && s[0];
+    return pst_creds_fill(out, ctx->vars[PST_AWS_ACCESS_KEY_ID],
+                          ctx->vars[PST_AWS_SECRET_ACCESS_KEY],
+                          ctx->vars[PST_AWS_SESSION_TOKEN], "AWS_ACCESS_KEY_ID", err);
 }
 
-/* A key goes into a header: one line of printable characters. */
-static bool copy_key(char *out, size_t size, const char *from)
-{
-    size_t n = from ? strlen(from) : 0;
-    if (n >= size)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (from[i] <= 0x20 || from[i] == 0x7f)
-            return false;
-    memcpy(out, from ? from : "", n);
-    out[n] = '\0';
-    return true;
-}
+static const pst_creds_source chain[] = {
+    from_settings,
+    pst_creds_from_environment,
+    pst_creds_from_profile,
+    pst_creds_from_web_identity,
+    pst_creds_from_container,
+    pst_creds_from_instance,
+};
 
-static pst_rc fill(pst_creds_keys *out, const char *id, const char *secret,
-                   const char *token, const char *source, pst_err *err)
+static pst_rc ask_chain(pst_creds_ctx *ctx, pst_creds_keys *out, pst_err *err)
 {
-    if (!set(id) || !set(secret))
-        return PST_E_NOT_FOUND;
-    out->source = source;
-    if (copy_key(out->id, sizeof out->id, id) &&
-        copy_key(out->secret, sizeof out->secret, secret) &&
-        copy_key(out->token, sizeof out->token, token))
-        return PST_OK;
-    pst_creds_wipe(out);
-    return pst_fail(err, PST_E_CONFIG,
-                    "the credentials of %s are too long or not printable", source);
-}
-
-static pst_rc from_settings(const pst_creds *c, pst_creds_keys *out, pst_err *err)
-{
-    return fill(out, c->id, c->secret, c->token, "aws.access.key.id", err);
-}
-
-static pst_rc from_environment(const pst_creds *c, pst_creds_keys *out, pst_err *err)
-{
-    return fill(out, c->env_id, c->env_secret, c->env_token, "AWS_ACCESS_KEY_ID", err);
-}
-
-/* ---- the shared credentials file ---- */
-
-static pst_rc read_file(const char *path, pst_buf *out, pst_err *err)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return PST_E_NOT_FOUND;
-    if (fd < 0)
-        return pst_fail_retriable(err, PST_E_AUTH, "cannot read %s: %s", path,
-                                  strerrordesc_np(errno));
-    pst_rc rc = PST_OK;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
-        rc = pst_fail_retriable(err, PST_E_AUTH, "%s is not a credentials file", path);
-    else
-        rc = pst_buf_reserve(out, (size_t)st.st_size + 1);
-    ssize_t got = 1;
-    while (rc == PST_OK && got > 0 && out->len < out->cap) {
-        got = read(fd, out->data + out->len, out->cap - out->len);
-        if (got > 0)
-            out->len += (size_t)got;
+    ctx->note[0] = '\0';
+    for (size_t i = 0; i < sizeof chain / sizeof *chain; i++) {
+        pst_rc rc = chain[i](ctx, out, err);
+        if (rc != PST_E_NOT_FOUND)
+            return rc;
     }
-    close(fd);
-    if (rc == PST_OK && got < 0)
-        rc = pst_fail_retriable(err, PST_E_AUTH, "cannot read %s", path);
-    return rc;
+    return pst_fail_retriable(
+        err, PST_E_AUTH,
+        "no S3 credentials: set aws.access.key.id and aws.secret.access.key, or "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile%s",
+        ctx->note);
 }
 
-typedef struct profile_keys {
-    char id[PST_CREDS_KEY_MAX], secret[PST_CREDS_KEY_MAX], token[PST_CREDS_TOKEN_MAX];
-} profile_keys;
-
-static void take_value(pst_sv value, char *out, size_t size)
+static pst_rc ask_sources(pst_creds_ctx *ctx, pst_creds_keys *out, pst_err *err)
 {
-    if (value.n < size) {
-        memcpy(out, value.p, value.n);
-        out[value.n] = '\0';
-    }
-}
-
-static void take_line(pst_sv line, profile_keys *out)
-{
-    pst_sv value;
-    pst_sv name = pst_sv_trim(pst_sv_cut(line, '=', &value));
-    value = pst_sv_trim(value);
-    if (!value.p)
-        return;
-    if (pst_sv_eq_nocase(name, PST_SV("aws_access_key_id")))
-        take_value(value, out->id, sizeof out->id);
-    else if (pst_sv_eq_nocase(name, PST_SV("aws_secret_access_key")))
-        take_value(value, out->secret, sizeof out->secret);
-    else if (pst_sv_eq_nocase(name, PST_SV("aws_session_token")))
-        take_value(value, out->token, sizeof out->token);
-}
-
-static void parse_profile(pst_sv text, const char *profile, profile_keys *out)
-{
-    bool mine = false;
-    while (text.p) {
-        pst_sv raw = pst_sv_cut(text, '\n', &text);
-        pst_sv line = pst_sv_trim(raw);
-        if (!line.n || line.p[0] == '#' || line.p[0] == ';')
-            continue;
-        if (line.p[0] == '[' && pst_sv_ends(line, PST_SV("]")))
-            mine = pst_sv_is(pst_sv_trim((pst_sv){line.p + 1, line.n - 2}), profile);
-        else if (mine && line.p == raw.p) /* indented lines belong to another setting */
-            take_line(line, out);
-    }
-}
-
-static pst_rc from_profile(const pst_creds *c, pst_creds_keys *out, pst_err *err)
-{
-    if (!c->file)
-        return PST_E_NOT_FOUND;
-    profile_keys found = {0};
-    pst_buf text;
-    pst_buf_init(&text, FILE_MAX + 1);
-    pst_rc rc = read_file(c->file, &text, err);
+    const pst_store_conf *conf = ctx->env.conf;
+    if (!pst_is_set(conf->sts_role_arn))
+        return ask_chain(ctx, out, err);
+    pst_creds_keys base = {0};
+    pst_rc rc = ask_chain(ctx, &base, err);
     if (rc == PST_OK) {
-        parse_profile((pst_sv){text.data, text.len}, c->profile, &found);
-        rc = fill(out, found.id, found.secret, found.token, "the credentials file", err);
+        pst_sts_role role = {.arn = conf->sts_role_arn,
+                             .external_id = conf->sts_external_id,
+                             .session_name = conf->sts_session_name,
+                             .duration_s = conf->sts_duration_s};
+        rc = pst_creds_assume(ctx, &role, &base, out, err);
     }
-    if (text.data)
-        pst_wipe(text.data, text.cap);
-    pst_wipe(&found, sizeof found);
-    pst_buf_done(&text);
+    pst_creds_wipe(&base);
     return rc;
 }
-
-static const source_get chain[] = {from_settings, from_environment, from_profile};
 
 /* ---- the object ---- */
-
-static char *copy_of(const char *s, bool *ok)
-{
-    char *copy = set(s) ? pst_strdup(s) : NULL;
-    if (set(s) && !copy)
-        *ok = false;
-    return copy;
-}
-
-static char *default_file(bool *ok)
-{
-    const char *home = getenv("HOME");
-    const char *named = getenv("AWS_SHARED_CREDENTIALS_FILE");
-    if (set(named))
-        return copy_of(named, ok);
-    char *path = set(home) ? pst_asprintf("%s/.aws/credentials", home) : NULL;
-    if (set(home) && !path)
-        *ok = false;
-    return path;
-}
-
-static bool read_environment(pst_creds *creds)
-{
-    bool ok = true;
-    const char *profile = getenv("AWS_PROFILE");
-    creds->env_id = copy_of(getenv("AWS_ACCESS_KEY_ID"), &ok);
-    creds->env_secret = copy_of(getenv("AWS_SECRET_ACCESS_KEY"), &ok);
-    creds->env_token = copy_of(getenv("AWS_SESSION_TOKEN"), &ok);
-    creds->profile = copy_of(set(profile) ? profile : "default", &ok);
-    creds->file = default_file(&ok);
-    return ok;
-}
-
-static void free_secret(char *s)
-{
-    if (s)
-        pst_wipe(s, strlen(s));
-    pst_free(s);
-}
 
 void pst_creds_free(pst_creds *creds)
 {
     if (!creds)
         return;
-    free_secret(creds->id);
-    free_secret(creds->secret);
-    free_secret(creds->token);
-    free_secret(creds->env_id);
-    free_secret(creds->env_secret);
-    free_secret(creds->env_token);
-    pst_free(creds->file);
-    pst_free(creds->profile);
+    pst_creds_free_vars(&creds->ctx);
     pst_creds_wipe(&creds->keys);
+    pst_creds_wipe(&creds->old);
+    pthread_cond_destroy(&creds->changed);
     pthread_mutex_destroy(&creds->lock);
     pst_free(creds);
 }
 
-pst_rc pst_creds_new(pst_creds **out, const pst_store_conf *conf, pst_err *err)
+static bool is_aws(const pst_store_conf *conf)
 {
-    if (set(conf->access_key_id) != set(conf->secret_access_key))
+    pst_endpoint at;
+    return !pst_is_set(conf->url) || (pst_endpoint_parse(conf->url, &at) &&
+                                      pst_endpoint_is_aws(pst_sv_of(at.host)));
+}
+
+pst_rc pst_creds_new(pst_creds **out, const pst_creds_env *env, pst_err *err)
+{
+    const pst_store_conf *conf = env->conf;
+    if (pst_is_set(conf->access_key_id) != pst_is_set(conf->secret_access_key))
         return pst_fail(
             err, PST_E_CONFIG,
             "aws.access.key.id and aws.secret.access.key are set together or not "
@@ -237,12 +128,16 @@ pst_rc pst_creds_new(pst_creds **out, const pst_store_conf *conf, pst_err *err)
     pst_creds *creds = pst_calloc(1, sizeof *creds);
     if (!creds)
         return pst_fail_nomem(err, "credentials");
+    creds->ctx.env = *env;
+    creds->ctx.aws = is_aws(conf);
+    creds->seed = (uint64_t)pst_mono_ms(env->clock) ^ (uintptr_t)creds;
     pthread_mutex_init(&creds->lock, NULL);
-    bool ok = true;
-    creds->id = copy_of(conf->access_key_id, &ok);
-    creds->secret = copy_of(conf->secret_access_key, &ok);
-    creds->token = copy_of(conf->session_token, &ok);
-    if (!read_environment(creds) || !ok) {
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&creds->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    if (!pst_creds_read_vars(&creds->ctx)) {
         pst_creds_free(creds);
         return pst_fail_nomem(err, "credentials");
     }
@@ -250,38 +145,173 @@ pst_rc pst_creds_new(pst_creds **out, const pst_store_conf *conf, pst_err *err)
     return PST_OK;
 }
 
-static pst_rc ask_sources(pst_creds *creds, pst_err *err)
+/* ---- renewal, under lock but where it says otherwise ---- */
+
+static int64_t least(int64_t a, int64_t b)
 {
-    for (size_t i = 0; i < sizeof chain / sizeof *chain; i++) {
-        pst_rc rc = chain[i](creds, &creds->keys, err);
-        if (rc != PST_E_NOT_FOUND)
-            return rc;
+    return a < b ? a : b;
+}
+
+static void take_new(pst_creds *creds, pst_creds_keys *fresh, int64_t asked_at)
+{
+    const pst_creds_env *env = &creds->ctx.env;
+    int64_t life = fresh->life_ms;
+    bool moved = !creds->have || strcmp(creds->keys.source, fresh->source) != 0;
+    fresh->serial = ++creds->serial;
+    creds->old = creds->keys;
+    creds->keys = *fresh;
+    creds->have = true;
+    creds->refused = false;
+    creds->failures = 0;
+    creds->not_before = 0;
+    creds->end = life ? asked_at + life - least(MARGIN_MS, life / 10) : INT64_MAX;
+    creds->renew_at = life ? asked_at + life - least(EARLY_MS, life / 3) : INT64_MAX;
+    if (moved)
+        pst_logf(env->log, PST_LOG_INFO, NULL, "store", "S3 credentials come from %s",
+                 fresh->source);
+    else if (creds->told)
+        pst_logf(env->log, PST_LOG_INFO, NULL, "store",
+                 "S3 credentials are renewed again from %s", fresh->source);
+    creds->told = false;
+}
+
+static void note_failure(pst_creds *creds, int64_t now)
+{
+    const pst_creds_env *env = &creds->ctx.env;
+    bool valid = creds->have && now < creds->end;
+    if (creds->why.code == PST_E_NOMEM || creds->why.code == PST_E_STOPPED)
+        return;
+    int64_t wait =
+        pst_backoff_ms(&creds->seed, BACKOFF_MS, BACKOFF_MAX_MS, creds->failures);
+    creds->failures += creds->failures < 30;
+    /* Several tries before the end. */
+    if (valid && wait > (creds->end - now) / 4)
+        wait = (creds->end - now) / 4;
+    creds->not_before = now + (wait > BACKOFF_MS / 2 ? wait : BACKOFF_MS / 2);
+    if (valid && !creds->told) {
+        pst_logf(env->log, PST_LOG_WARN, NULL, "store",
+                 "the S3 credentials could not be renewed, which is tried again while "
+                 "the old ones last: %s",
+                 creds->why.text);
+        creds->told = true;
     }
-    return pst_fail_retriable(
-        err, PST_E_AUTH,
-        "no S3 credentials: set aws.access.key.id and aws.secret.access.key, or "
-        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or profile %s in %s",
-        creds->profile, creds->file ? creds->file : "~/.aws/credentials");
+}
+
+/* Unlocks while it asks. */
+static pst_rc renew(pst_creds *creds)
+{
+    const pst_clock *clock = creds->ctx.env.clock;
+    pst_creds_keys fresh = {0};
+    pst_err why = PST_ERR_INIT;
+    creds->renewing = true;
+    pthread_mutex_unlock(&creds->lock);
+    int64_t asked_at = pst_mono_ms(clock);
+    pst_rc rc = ask_sources(&creds->ctx, &fresh, &why);
+    pthread_mutex_lock(&creds->lock);
+    creds->renewing = false;
+    creds->why = why;
+    if (rc == PST_OK)
+        take_new(creds, &fresh, asked_at);
+    else
+        note_failure(creds, pst_mono_ms(clock));
+    pst_creds_wipe(&fresh);
+    pthread_cond_broadcast(&creds->changed);
+    return rc;
+}
+
+static void wait_for_another(pst_creds *creds)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    ts.tv_nsec += WAIT_SLICE_MS * 1000000L;
+    if (ts.tv_nsec >= 1000000000L) {
+        ts.tv_nsec -= 1000000000L;
+        ts.tv_sec++;
+    }
+    pthread_cond_timedwait(&creds->changed, &creds->lock, &ts);
+}
+
+typedef enum step { USE, RENEW, WAIT, GIVE_UP } step;
+
+static step next_step(const pst_creds *creds, int64_t now)
+{
+    bool valid = creds->have && now < creds->end;
+    if (valid && !creds->refused && now < creds->renew_at)
+        return USE;
+    if (now < creds->not_before)
+        return valid ? USE : GIVE_UP;
+    if (creds->renewing)
+        return valid && !creds->refused ? USE : WAIT;
+    return RENEW;
+}
+
+/* What a caller gets when no keys can be used. */
+static pst_rc give_up(pst_creds *creds, pst_err *err)
+{
+    if (creds->why.code == PST_OK) /* they ended just now */
+        (void)pst_fail_retriable(&creds->why, PST_E_AUTH,
+                                 "the S3 credentials have expired");
+    if (err && err->code == PST_OK)
+        *err = creds->why;
+    return creds->why.code;
 }
 
 pst_rc pst_creds_get(pst_creds *creds, pst_creds_keys *out, pst_err *err)
 {
+    const pst_creds_env *env = &creds->ctx.env;
     pst_rc rc = PST_OK;
+    bool renewed = false;
     pthread_mutex_lock(&creds->lock);
-    if (!creds->have)
-        rc = ask_sources(creds, err);
-    creds->have = rc == PST_OK;
-    if (rc == PST_OK)
-        *out = creds->keys;
+    step now = next_step(creds, pst_mono_ms(env->clock));
+    while (now == WAIT && rc == PST_OK) {
+        if (pst_cancelled(env->cancel))
+            rc = pst_fail(err, PST_E_STOPPED, "waiting for S3 credentials: stopped");
+        else
+            wait_for_another(creds);
+        now = next_step(creds, pst_mono_ms(env->clock));
+    }
+    if (rc == PST_OK && now == RENEW)
+        renewed = renew(creds) == PST_OK;
+    if (rc == PST_OK) {
+        if (renewed || (creds->have && pst_mono_ms(env->clock) < creds->end))
+            *out = creds->keys;
+        else
+            rc = give_up(creds, err);
+    }
     pthread_mutex_unlock(&creds->lock);
     return rc;
 }
 
-void pst_creds_refused(pst_creds *creds, const pst_creds_keys *keys)
+void pst_creds_refused(pst_creds *creds, uint64_t serial)
 {
     pthread_mutex_lock(&creds->lock);
-    if (strcmp(creds->keys.id, keys->id) == 0 &&
-        strcmp(creds->keys.token, keys->token) == 0)
-        creds->have = false;
+    if (creds->have && !creds->refused && creds->keys.serial == serial) {
+        int64_t now = pst_mono_ms(creds->ctx.env.clock);
+        creds->refused = true;
+        if (now - creds->refused_at > FORGET_MS)
+            creds->refusals = 0;
+        if (creds->refusals > 0)
+            creds->not_before = now + pst_backoff_ms(&creds->seed, BACKOFF_MS,
+                                                     BACKOFF_MAX_MS, creds->refusals);
+        creds->refusals += creds->refusals < 30;
+        creds->refused_at = now;
+    }
     pthread_mutex_unlock(&creds->lock);
+}
+
+static bool part_in(const char *part, const char *text)
+{
+    return part[0] && strstr(text, part);
+}
+
+bool pst_creds_in_text(pst_creds *creds, const char *text)
+{
+    pthread_mutex_lock(&creds->lock);
+    bool found = false;
+    const pst_creds_keys *const all[] = {&creds->keys, &creds->old};
+    for (size_t i = 0; i < 2; i++)
+        found = found || part_in(all[i]->id, text) || part_in(all[i]->secret, text) ||
+                part_in(all[i]->token, text);
+    pthread_mutex_unlock(&creds->lock);
+    return found;
 }

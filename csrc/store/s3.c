@@ -30,6 +30,7 @@ static void s3_close(pst_store *store)
     pst_creds_free(s3->creds);
     for (size_t i = 0; i < s3->n_extra; i++)
         pst_free(s3->extra[i]);
+    pst_free(s3->bucket_owner);
     pst_free(s3->bucket);
     pst_free(s3->region);
     pthread_mutex_destroy(&s3->lock);
@@ -97,39 +98,6 @@ static pst_rc check_key(const pst_s3 *s3, const char *key, pst_err *err)
 
 /* ---- put ---- */
 
-/* Below _penstock/ are the chain's own small objects; they must stay readable at once. */
-static bool is_own(const char *key)
-{
-    const char *at = strstr(key, "_penstock/");
-    return at && (at == key || at[-1] == '/');
-}
-
-static void add_checksum(pst_s3_headers *headers, uint32_t crc)
-{
-    unsigned char bytes[4] = {(unsigned char)(crc >> 24), (unsigned char)(crc >> 16),
-                              (unsigned char)(crc >> 8), (unsigned char)crc};
-    char text[9];
-    pst_base64(text, bytes, sizeof bytes);
-    pst_s3_headers_add(headers, "x-amz-checksum-crc32c: %s", text);
-}
-
-static pst_rc add_put_headers(const pst_s3 *s3, const pst_store_put *put,
-                              pst_s3_headers *headers, pst_err *err)
-{
-    pst_s3_headers_add(headers, "Content-Type: %s",
-                       put->content_type ? put->content_type
-                                         : "application/octet-stream");
-    if (put->content_encoding)
-        pst_s3_headers_add(headers, "Content-Encoding: %s", put->content_encoding);
-    if (put->create_only)
-        pst_s3_headers_add(headers, "If-None-Match: *");
-    add_checksum(headers, put->crc32c);
-    size_t n = s3->n_extra - (s3->extra_class && is_own(put->key));
-    for (size_t i = 0; i < n; i++)
-        pst_s3_headers_add(headers, "%s", s3->extra[i]);
-    return pst_s3_meta_add(headers, put->meta, err);
-}
-
 /* Every S3 answers a PUT or HEAD that succeeded with an ETag; a stray proxy does not. */
 static bool is_success(const pst_http_response *res)
 {
@@ -150,7 +118,11 @@ static pst_rc s3_put(pst_store *store, const pst_store_put *put, pst_err *err)
     x.call.chunks = put->chunks;
     x.call.body = put->bytes;
     x.call.dated_ms = put->dated_ms;
-    rc = add_put_headers(s3, put, &x.headers, err);
+    if (put->create_only)
+        pst_s3_headers_add(&x.headers, "If-None-Match: *");
+    rc = pst_s3_add_properties(s3, put, &x.headers, err);
+    if (rc == PST_OK)
+        rc = pst_s3_add_checksum(s3, put, &x.headers, err);
     if (rc == PST_OK)
         rc = exchange_send(s3, &x, err);
     if (rc == PST_OK && !is_success(&x.res))

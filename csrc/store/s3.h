@@ -2,7 +2,8 @@
  * s3.h - what the files of the S3 driver share. Internal to store/.
  *
  * s3.c      the driver: put, head, get, list, remove
- * s3open.c  settings → endpoint, host, headers that every PUT carries
+ * s3open.c  settings → endpoint, host
+ * s3props.c what an object is created with, and its checksum
  * s3call.c  one signed request, the clock's correction
  * s3fail.c  what an answer that is no success means, and its text
  */
@@ -19,7 +20,8 @@
 #include <stdatomic.h>
 
 enum {
-    PST_S3_EXTRA_MAX = 8,
+    PST_S3_EXTRA_MAX = 16,
+    PST_S3_MD5_SIZE = 25,    /* in base64, with its NUL */
     PST_S3_HEADERS_MAX = 48, /* of a request; less than the signer's and the client's */
     PST_S3_ERROR_MAX = 64 * 1024,
     PST_S3_HOST_MAX = 600,
@@ -46,11 +48,12 @@ typedef struct pst_s3 {
     char *bucket, *region;
     char host[PST_S3_HOST_MAX]; /* as in the Host header */
     bool tls, unsigned_payload, path_style;
+    bool aws_url; /* store.url names one of AWS's hosts, and so a region */
     int64_t timeout_ms;
-    char
-        *extra[PST_S3_EXTRA_MAX]; /* headers of every PUT; the storage class comes last */
-    size_t n_extra;
-    bool extra_class; /* the last of `extra` is the storage class */
+    char *extra[PST_S3_EXTRA_MAX]; /* headers of every object; first those that the */
+    size_t n_extra, n_own;         /* chain's own have, too */
+    char *bucket_owner;            /* of every request; NULL = not checked */
+    int checksum;                  /* enum pst_store_checksum */
     pthread_mutex_t lock;
     int64_t offset_ms, old_offset_ms,
         learnt_ms; /* under lock, see pst_s3_learn_clock() */
@@ -66,14 +69,32 @@ static inline pst_s3 *pst_s3_of(pst_store *store)
 
 pst_rc pst_s3_configure(pst_s3 *s3, const pst_store_conf *conf, pst_err *err) PST_MUST;
 
+/* ---- s3props.c, s3md5.c ---- */
+
+pst_rc pst_s3_set_properties(pst_s3 *s3, const pst_store_conf *conf,
+                             pst_err *err) PST_MUST;
+
+typedef struct pst_s3_headers pst_s3_headers;
+
+/* Type, encoding, encryption, ACL, tags, storage class, metadata: of a PUT, and of the
+   request that begins a multipart upload. */
+pst_rc pst_s3_add_properties(const pst_s3 *s3, const pst_store_put *put,
+                             pst_s3_headers *headers, pst_err *err) PST_MUST;
+/* The checksum of the put's bytes, as s3.checksum says. */
+pst_rc pst_s3_add_checksum(const pst_s3 *s3, const pst_store_put *put,
+                           pst_s3_headers *headers, pst_err *err) PST_MUST;
+pst_rc pst_s3_md5(const pst_chunks *chunks, pst_sv bytes, char out[PST_S3_MD5_SIZE],
+                  pst_err *err) PST_MUST;
+
 /* ---- s3call.c ---- */
 
-typedef struct pst_s3_headers {
+struct pst_s3_headers {
     pst_buf text; /* lines, each with a NUL */
     size_t starts[PST_S3_HEADERS_MAX];
     size_t n;
-    pst_rc rc; /* the first failure of adding */
-} pst_s3_headers;
+    pst_rc rc;          /* the first failure of adding */
+    uint64_t signed_by; /* the serial of the credentials */
+};
 
 void pst_s3_headers_init(pst_s3_headers *headers);
 void pst_s3_headers_done(pst_s3_headers *headers); /* wipes the text */
@@ -93,7 +114,8 @@ typedef struct pst_s3_call {
 } pst_s3_call;
 
 /* PST_OK for every complete HTTP answer. One that says that our clock is wrong is asked
-   for once more with the right date, unless the call has a date of its own. */
+   for once more with the right date, unless the call has a date of its own; one that says
+   that the keys have expired, with new ones. */
 pst_rc pst_s3_send(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
                    pst_err *err) PST_MUST;
 /* The same in two steps, for several requests at once; nothing of the call, and not res,

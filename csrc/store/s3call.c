@@ -176,6 +176,10 @@ static pst_rc sign(pst_s3 *s3, const pst_s3_call *call, const char *path, pst_er
         pst_s3_headers_add(call->headers, "x-amz-content-sha256: %s", hash);
         if (keys.token[0])
             pst_s3_headers_add(call->headers, "x-amz-security-token: %s", keys.token);
+        if (s3->bucket_owner)
+            pst_s3_headers_add(call->headers, "x-amz-expected-bucket-owner: %s",
+                               s3->bucket_owner);
+        call->headers->signed_by = keys.serial;
         rc = add_signature(s3, call, path, &keys, date, hash, err);
     }
     pst_creds_wipe(&keys);
@@ -256,12 +260,27 @@ static pst_rc send_once(pst_s3 *s3, const pst_s3_call *call, const char *path,
 
 /* An answer that told the right time is asked for anew at once: a process that starts
    with a wrong clock must get through its first request. Not a call whose date stands
-   (rule 9): whoever dated it must decide. */
+   (rule 9): whoever dated it must decide. Keys that have expired took no effect either;
+   new ones may be at hand, and the date stays as it is. */
 static bool worth_another(pst_s3 *s3, const pst_s3_call *call,
                           const pst_http_response *res)
 {
-    return res->status == 403 && !call->dated_ms && pst_s3_is_skewed(s3, call, res) &&
-           pst_s3_learn_clock(s3, res);
+    pst_s3xml_error said;
+    if (res->status != 403 && res->status != 400)
+        return false;
+    if (pst_s3_is_skewed(s3, call, res))
+        return res->status == 403 && !call->dated_ms && pst_s3_learn_clock(s3, res);
+    (void)pst_s3xml_error_of((pst_sv){res->body.data, res->body.len}, &said);
+    if (strcmp(said.code, "ExpiredToken") != 0)
+        return false;
+    uint64_t before = call->headers->signed_by;
+    pst_creds_refused(s3->creds, before);
+    pst_creds_keys keys;
+    pst_err ignored = PST_ERR_INIT;
+    bool fresh =
+        pst_creds_get(s3->creds, &keys, &ignored) == PST_OK && keys.serial != before;
+    pst_creds_wipe(&keys);
+    return fresh;
 }
 
 static pst_rc make_address(const pst_s3 *s3, const pst_s3_call *call, pst_buf *path,

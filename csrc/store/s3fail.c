@@ -101,6 +101,10 @@ static bool changes(const pst_s3_call *call)
 
 static meaning by_status(int status, bool with_code)
 {
+    if (status == 407)
+        return (meaning){"", PST_E_AUTH, RETRY,
+                         "the proxy asks for a password: check s3.proxy.user and "
+                         "s3.proxy.password"};
     if (status == 401 || status == 403)
         return (meaning){"", PST_E_AUTH, RETRY | DENIED | KEYS, NULL};
     if (status == 404)
@@ -166,25 +170,14 @@ static void name_permission(const pst_s3 *s3, const pst_s3_call *call, char *out
              call->key ? "/" : "", call->key ? call->key : "", more);
 }
 
-/* No part of a credential in a text, even if the server should echo it. */
-static bool has_secret(pst_s3 *s3, const char *text)
-{
-    pst_creds_keys keys;
-    pst_err ignored = PST_ERR_INIT;
-    if (pst_creds_get(s3->creds, &keys, &ignored) != PST_OK)
-        return false;
-    bool found = strstr(text, keys.id) || strstr(text, keys.secret) ||
-                 (keys.token[0] && strstr(text, keys.token));
-    pst_creds_wipe(&keys);
-    return found;
-}
-
 static void set_text(pst_s3 *s3, const pst_s3_call *call, const pst_http_response *res,
                      const meaning *what, const pst_s3xml_error *said, const char *advice,
                      pst_err *err)
 {
-    const char *message = has_secret(s3, said->message) ? "" : said->message;
-    const char *code = has_secret(s3, said->code) ? "" : said->code;
+    /* No part of a credential, even if the server should echo it. */
+    const char *message =
+        pst_creds_in_text(s3->creds, said->message) ? "" : said->message;
+    const char *code = pst_creds_in_text(s3->creds, said->code) ? "" : said->code;
     (void)pst_fail(err, what->rc, "%s s3://%s%s%.200s: HTTP %d%s%s: %s%s%.200s%s",
                    pst_s3_method_name(call->method), s3->bucket, call->key ? "/" : "",
                    call->key ? call->key : "", res->status, code[0] ? " " : "", code,
@@ -207,8 +200,10 @@ static bool other_region(const pst_s3 *s3, const pst_http_response *res,
     for (size_t i = 0; i < region.n; i++)
         if ((unsigned char)region.p[i] <= 0x20 || (unsigned char)region.p[i] >= 0x7f)
             return false;
-    snprintf(out, size, "the bucket is in region %.*s: set s3.region=%.*s",
-             PST_SV_FMT(region), PST_SV_FMT(region));
+    snprintf(out, size, "the bucket is in region %.*s: set s3.region=%.*s%s",
+             PST_SV_FMT(region), PST_SV_FMT(region),
+             s3->aws_url ? ", and store.url to that region's endpoint or not at all"
+                         : "");
     return true;
 }
 
@@ -268,13 +263,8 @@ pst_rc pst_s3_fail(pst_s3 *s3, const pst_s3_call *call, const pst_http_response 
     }
     set_text(s3, call, res, &what, &said, advice, &why);
     note(s3, call, res, what.flags, &why);
-    if (what.flags & KEYS) {
-        pst_creds_keys keys;
-        pst_err ignored = PST_ERR_INIT;
-        if (pst_creds_get(s3->creds, &keys, &ignored) == PST_OK)
-            pst_creds_refused(s3->creds, &keys);
-        pst_creds_wipe(&keys);
-    }
+    if (what.flags & KEYS)
+        pst_creds_refused(s3->creds, call->headers->signed_by);
     if (err && err->code == PST_OK)
         *err = why;
     return what.rc;

@@ -6,6 +6,8 @@
  */
 #include "store/s3xml.h"
 
+#include "base/mem.h"
+
 #include <stdio.h>
 
 enum {
@@ -292,11 +294,13 @@ bool pst_s3xml_error_of(pst_sv xml, pst_s3xml_error *out)
     parser p;
     parser_init(&p, xml);
     *out = (pst_s3xml_error){0};
-    bool found = starts_with(&p, "Error");
+    bool found = next(&p) == OPENED;
+    size_t depth = pst_sv_is(p.name, "ErrorResponse") ? 2 : 1; /* STS wraps it */
+    found = found && (depth == 2 || pst_sv_is(p.name, "Error"));
     event e = OPENED;
     while (found && (e == OPENED || e == CLOSED)) {
         e = next(&p);
-        if (e != CLOSED || p.depth != 1)
+        if (e != CLOSED || p.depth != depth)
             continue;
         if (pst_sv_is(p.name, "Code"))
             copy_line(text_of(&p), out->code, sizeof out->code);
@@ -307,6 +311,55 @@ bool pst_s3xml_error_of(pst_sv xml, pst_s3xml_error *out)
     }
     pst_buf_done(&p.text);
     return found;
+}
+
+/* ---- temporary keys ---- */
+
+static bool take_text(const parser *p, char *out, size_t size)
+{
+    pst_sv text = pst_sv_trim(text_of(p));
+    if (text.n >= size || (text.n && memchr(text.p, 0, text.n)))
+        return false;
+    if (text.n)
+        memcpy(out, text.p, text.n);
+    out[text.n] = '\0';
+    return true;
+}
+
+static bool take_key(const parser *p, pst_s3xml_keys *out)
+{
+    if (pst_sv_is(p->name, "AccessKeyId"))
+        return take_text(p, out->id, sizeof out->id);
+    if (pst_sv_is(p->name, "SecretAccessKey"))
+        return take_text(p, out->secret, sizeof out->secret);
+    if (pst_sv_is(p->name, "SessionToken"))
+        return take_text(p, out->token, sizeof out->token);
+    if (pst_sv_is(p->name, "Expiration"))
+        return take_text(p, out->expires, sizeof out->expires);
+    return true;
+}
+
+/* <…Response><…Result><Credentials><AccessKeyId>… */
+bool pst_s3xml_keys_of(pst_sv xml, pst_s3xml_keys *out)
+{
+    parser p;
+    parser_init(&p, xml);
+    *out = (pst_s3xml_keys){0};
+    bool ok =
+        pst_buf_reserve(&p.text, TEXT_MAX / 2) == PST_OK; /* nothing is left behind */
+    bool inside = false;
+    event e = OPENED;
+    while (ok && (e == OPENED || e == CLOSED)) {
+        e = next(&p);
+        if (e == OPENED && p.depth == 3)
+            inside = pst_sv_is(p.name, "Credentials");
+        else if (e == CLOSED && inside && p.depth == 3)
+            ok = take_key(&p, out);
+    }
+    if (p.text.data)
+        pst_wipe(p.text.data, p.text.cap);
+    pst_buf_done(&p.text);
+    return ok && e == END && out->id[0] && out->secret[0];
 }
 
 /* ---- listings ---- */

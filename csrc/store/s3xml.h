@@ -1,7 +1,7 @@
 /*
- * s3xml.h - the two kinds of XML that we read from S3: errors and listings. The answers
- * come from outside and may be hostile: no DTD, no nesting beyond S3's, every text has a
- * ceiling.
+ * s3xml.h - the kinds of XML that we read from S3 and STS: errors, listings, temporary
+ * keys. The answers come from outside and may be hostile: no DTD, no nesting beyond S3's,
+ * every text has a ceiling.
  */
 #ifndef PST_STORE_S3XML_H
 #define PST_STORE_S3XML_H
@@ -14,8 +14,18 @@ typedef struct pst_s3xml_error {
     char region[64];
 } pst_s3xml_error;
 
-/* False if the text is no <Error> document. Longer texts are cut. */
+/* False if the text is no <Error> document (or STS's <ErrorResponse>). Longer texts are
+   cut. */
 bool pst_s3xml_error_of(pst_sv xml, pst_s3xml_error *out);
+
+/* What STS gives; wipe it. */
+typedef struct pst_s3xml_keys {
+    char id[256], secret[256], token[8192], expires[64];
+} pst_s3xml_keys;
+
+/* The <Credentials> of an AssumeRole…Response. False if there are none, or if the text is
+   not whole or a value too long. */
+bool pst_s3xml_keys_of(pst_sv xml, pst_s3xml_keys *out);
 
 typedef struct pst_s3xml_page {
     bool truncated;

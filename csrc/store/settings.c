@@ -2,11 +2,12 @@
  * settings.c - the settings of all store drivers, as rows for the conf engine, and the
  * checks that need more than one of them.
  */
-#include "store/store.h"
+#include "store/settings_access.h"
 
 #include <stdio.h>
 
 static const char *const client_choices[] = {"curl", "libs3", NULL};
+static const char *const checksum_choices[] = {"crc32c", "md5", "none", NULL};
 static const char *const ssea_choices = "AES256, aws:kms or aws:kms:dsse";
 
 static bool is_one_of(const char *value, const char *const *all)
@@ -123,15 +124,6 @@ static pst_rc check_storage_class(const char *value, pst_err *err)
     return PST_OK;
 }
 
-static pst_rc check_header_text(const char *value, pst_err *err)
-{
-    for (; *value; value++)
-        if (*value <= 0x20 || *value == 0x7f)
-            return pst_fail(err, PST_E_CONFIG,
-                            "printable characters without spaces only");
-    return PST_OK;
-}
-
 static pst_rc check_tags(const char *value, pst_err *err)
 {
     pst_sv rest = pst_sv_of(value);
@@ -147,6 +139,43 @@ static pst_rc check_tags(const char *value, pst_err *err)
         if (++n > 10)
             return pst_fail(err, PST_E_CONFIG, "S3 takes ten tags at most");
     }
+    return PST_OK;
+}
+
+static pst_rc check_metadata(const char *value, pst_err *err)
+{
+    pst_sv rest = pst_sv_of(value);
+    size_t n = 0;
+    size_t total = 0;
+    while (rest.p && rest.n) {
+        pst_sv val;
+        pst_sv one = pst_sv_trim(pst_sv_cut(rest, ',', &rest));
+        pst_sv key = pst_sv_trim(pst_sv_cut(one, ':', &val));
+        val = pst_sv_trim(val);
+        if (!one.n)
+            continue;
+        bool ok = key.n > 0 && key.n <= 64 && val.n > 0 && ++n <= 8;
+        for (size_t i = 0; ok && i < key.n; i++)
+            ok = strchr("abcdefghijklmnopqrstuvwxyz0123456789-", key.p[i]) != NULL;
+        for (size_t i = 0; ok && i < val.n; i++)
+            ok = (unsigned char)val.p[i] >= 0x20 && (unsigned char)val.p[i] < 0x7f;
+        if (!ok || pst_sv_starts(key, PST_SV("penstock-")))
+            return pst_fail(err, PST_E_CONFIG,
+                            "write it as name:value,name:value; eight names of a-z, 0-9 "
+                            "and hyphens at most, none beginning with penstock-, and "
+                            "values of ASCII");
+        total += key.n + val.n;
+    }
+    /* S3 takes 2 KiB, and the chain's own need more than half of it. */
+    return total <= 512 ? PST_OK
+                        : pst_fail(err, PST_E_CONFIG, "512 bytes at most, all in all");
+}
+
+static pst_rc check_owner(const char *value, pst_err *err)
+{
+    size_t n = strlen(value);
+    if (n && (n != 12 || strspn(value, "0123456789") != n))
+        return pst_fail(err, PST_E_CONFIG, "an account's number has 12 digits");
     return PST_OK;
 }
 
@@ -182,28 +211,6 @@ static const pst_setting rows[] = {
      .def = "true",
      .importance = PST_CONF_LOW,
      .doc = "true: http://host/bucket/key; false: http://bucket.host/key."},
-    {.name = "aws.access.key.id",
-     .type = PST_CONF_STRING,
-     ROW(access_key_id),
-     .check = check_header_text,
-     .importance = PST_CONF_HIGH,
-     .doc = "The access key. Unset: AWS_ACCESS_KEY_ID, then the profile AWS_PROFILE (or "
-            "default) of ~/.aws/credentials."},
-    {.name = "aws.secret.access.key",
-     .type = PST_CONF_STRING,
-     .flags = PST_CONF_SECRET,
-     ROW(secret_access_key),
-     .check = check_header_text,
-     .importance = PST_CONF_HIGH,
-     .doc = "The secret of aws.access.key.id; best given as ${env:NAME} or "
-            "${file:/path:key}."},
-    {.name = "aws.session.token",
-     .type = PST_CONF_STRING,
-     .flags = PST_CONF_SECRET,
-     ROW(session_token),
-     .check = check_header_text,
-     .importance = PST_CONF_LOW,
-     .doc = "The session token of temporary credentials."},
     {.name = "s3.part.size",
      .type = PST_CONF_SIZE,
      .flags = PST_CONF_LATER,
@@ -241,7 +248,7 @@ static const pst_setting rows[] = {
     {.name = "s3.sse.kms.key.id",
      .type = PST_CONF_STRING,
      ROW(sse_kms_key_id),
-     .check = check_header_text,
+     .check = pst_store_check_header_text,
      .importance = PST_CONF_LOW,
      .doc = "The KMS key for s3.ssea.name=aws:kms. Unset: the account's."},
     {.name = "s3.acl.canned",
@@ -264,6 +271,29 @@ static const pst_setting rows[] = {
      .importance = PST_CONF_LOW,
      .doc = "The storage class of data objects, like STANDARD_IA. Penstock's own small "
             "objects below _penstock/ stay in the bucket's."},
+    {.name = "s3.object.metadata",
+     .type = PST_CONF_STRING,
+     ROW(metadata),
+     .check = check_metadata,
+     .importance = PST_CONF_LOW,
+     .doc = "User metadata for each data object, name:value,name:value: sent as "
+            "x-amz-meta-name beside Penstock's own."},
+    {.name = "s3.checksum",
+     .type = PST_CONF_ENUM,
+     ROW(checksum),
+     .def = "crc32c",
+     .choices = checksum_choices,
+     .importance = PST_CONF_LOW,
+     .doc = "How the store is told what it must have received: crc32c = "
+            "x-amz-checksum-crc32c; md5 = Content-MD5, for stores that refuse the other "
+            "and at more than twice the CPU; none."},
+    {.name = "s3.expected.bucket.owner",
+     .type = PST_CONF_STRING,
+     ROW(bucket_owner),
+     .check = check_owner,
+     .importance = PST_CONF_LOW,
+     .doc = "The number of the AWS account that the bucket must belong to, 12 digits; S3 "
+            "refuses every request (403) if it is another's. Unset: not checked."},
     {.name = "s3.client",
      .type = PST_CONF_ENUM,
      ROW(client),
@@ -272,13 +302,6 @@ static const pst_setting rows[] = {
      .check = check_client,
      .importance = PST_CONF_LOW,
      .doc = "Which client speaks to S3: curl, or libs3 for old stores (not built yet)."},
-    {.name = "store.ssl.ca.location",
-     .type = PST_CONF_STRING,
-     ROW(ca_file),
-     .importance = PST_CONF_LOW,
-     .doc =
-         "A file with the CA certificates (PEM) that the store's certificate is checked "
-         "against. Unset: the system's."},
     {.name = "store.request.timeout.ms",
      .type = PST_CONF_MS,
      ROW(request_timeout_ms),
@@ -314,19 +337,9 @@ void pst_store_conf_check(const pst_store_conf *conf, const pst_props *props,
         pst_conf_error(report, bucket ? bucket : &file, "s3.bucket.name",
                        "missing: set s3.bucket.name (only a store.url of file:/// needs "
                        "none)");
-    if (set(conf->access_key_id) != set(conf->secret_access_key)) {
-        const char *key =
-            set(conf->access_key_id) ? "aws.access.key.id" : "aws.secret.access.key";
-        pst_conf_error(
-            report, pst_props_find(props, key), key,
-            "aws.access.key.id and aws.secret.access.key are set together or not "
-            "at all");
-    }
-    if (set(conf->session_token) && !set(conf->access_key_id))
-        pst_conf_error(report, pst_props_find(props, "aws.session.token"),
-                       "aws.session.token", "needs aws.access.key.id");
     if (set(conf->sse_kms_key_id) &&
         (!set(conf->ssea_name) || strncmp(conf->ssea_name, "aws:kms", 7) != 0))
         pst_conf_error(report, pst_props_find(props, "s3.sse.kms.key.id"),
                        "s3.sse.kms.key.id", "needs s3.ssea.name=aws:kms");
+    pst_store_access_check(conf, props, report);
 }

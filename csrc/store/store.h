@@ -44,14 +44,21 @@ typedef struct pst_store_conf {
     int part_retries;
     int64_t retry_backoff_ms;
     char *ssea_name, *sse_kms_key_id, *acl_canned, *tagging, *storage_class;
-    int client; /* enum pst_store_client */
-    char *ca_file;
+    char *metadata, *bucket_owner;
+    int checksum; /* enum pst_store_checksum */
+    int client;   /* enum pst_store_client */
+    char *ca_file, *client_cert, *client_key, *client_key_password;
+    char *proxy_url, *proxy_user, *proxy_password;
+    char *sts_role_arn, *sts_external_id, *sts_session_name, *sts_endpoint;
+    int sts_duration_s;
     int64_t request_timeout_ms;
 } pst_store_conf;
 
 enum pst_store_client { PST_STORE_CURL, PST_STORE_LIBS3 };
+enum pst_store_checksum { PST_STORE_CRC32C, PST_STORE_MD5, PST_STORE_NO_CHECKSUM };
 
-extern const pst_conf_section pst_store_section; /* rows for pst_store_conf */
+/* Rows for pst_store_conf: the store, and the ways to it (keys, certificates, proxy). */
+extern const pst_conf_section pst_store_section, pst_store_access_section;
 /* What no single row can see (a missing bucket, half a pair of keys); for a spec's check.
  */
 void pst_store_conf_check(const pst_store_conf *conf, const pst_props *props,
@@ -85,7 +92,7 @@ typedef struct pst_store_put {
                   the directory driver commits by it, others ignore it; else NULL */
     const pst_chunks *chunks; /* the bytes, or NULL: */
     pst_sv bytes;
-    uint32_t crc32c;              /* of the bytes; sent as x-amz-checksum-crc32c */
+    uint32_t crc32c;              /* of the bytes; sent as s3.checksum says */
     const char *content_type;     /* NULL = application/octet-stream */
     const char *content_encoding; /* NULL = none */
     const pst_store_meta *meta;   /* NULL = none */

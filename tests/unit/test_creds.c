@@ -77,7 +77,8 @@ static pst_rc get(fixture *f, const pst_store_conf *conf)
     static const pst_store_conf nothing;
     pst_creds *creds = NULL;
     pst_err_clear(&f->err);
-    pst_rc rc = pst_creds_new(&creds, conf ? conf : &nothing, &f->err);
+    pst_creds_env env = {.conf = conf ? conf : &nothing, .clock = pst_clock_system()};
+    pst_rc rc = pst_creds_new(&creds, &env, &f->err);
     if (rc == PST_OK)
         rc = pst_creds_get(creds, &f->keys, &f->err);
     pst_creds_free(creds);
@@ -184,18 +185,19 @@ static void test_refused(void **state)
     fixture *f = *state;
     pst_store_conf conf = {0};
     pst_creds *creds = NULL;
+    pst_creds_env env = {.conf = &conf, .clock = pst_clock_system()};
     pst_creds_keys first;
     write_text(f, "[default]\naws_access_key_id=one\naws_secret_access_key=y\n");
-    assert_int_equal(pst_creds_new(&creds, &conf, &f->err), PST_OK);
+    assert_int_equal(pst_creds_new(&creds, &env, &f->err), PST_OK);
     assert_int_equal(pst_creds_get(creds, &first, &f->err), PST_OK);
     write_text(f, "[default]\naws_access_key_id=two\naws_secret_access_key=y\n");
     assert_int_equal(pst_creds_get(creds, &f->keys, &f->err), PST_OK);
     assert_string_equal(f->keys.id, "one"); /* kept until they are refused */
-    pst_creds_refused(creds, &first);
+    pst_creds_refused(creds, first.serial);
     assert_int_equal(pst_creds_get(creds, &f->keys, &f->err), PST_OK);
     assert_string_equal(f->keys.id, "two");
     write_text(f, "[default]\naws_access_key_id=three\naws_secret_access_key=y\n");
-    pst_creds_refused(creds, &first); /* a late answer to an older request */
+    pst_creds_refused(creds, first.serial); /* a late answer to an older request */
     assert_int_equal(pst_creds_get(creds, &f->keys, &f->err), PST_OK);
     assert_string_equal(f->keys.id, "two");
     pst_creds_free(creds);

@@ -175,10 +175,11 @@ static void check_spec(const void *conf, const pst_props *props, pst_conf_report
     pst_store_conf_check(conf, props, report);
 }
 
-static const pst_conf_part part = {&pst_store_section, 0};
+static const pst_conf_part parts[] = {{&pst_store_section, 0},
+                                      {&pst_store_access_section, 0}};
 static const pst_conf_spec spec = {.name = "store",
-                                   .parts = &part,
-                                   .n_parts = 1,
+                                   .parts = parts,
+                                   .n_parts = 2,
                                    .size = sizeof(pst_store_conf),
                                    .check = check_spec};
 
@@ -237,13 +238,27 @@ static void test_all_settings(void **state)
                        "s3.sse.kms.key.id=arn:aws:kms:x\ns3.acl.canned=private\n"
                        "s3.object.tagging.key.value.pairs=a:b, c:d\n"
                        "s3.storage.class=STANDARD_IA\ns3.client=curl\n"
-                       "store.ssl.ca.location=/etc/ca.pem\nstore.request.timeout.ms=5s\n",
+                       "store.ssl.ca.location=/etc/ca.pem\nstore.request.timeout.ms=5s\n"
+                       "s3.checksum=md5\ns3.expected.bucket.owner=123456789012\n"
+                       "s3.object.metadata=team:a b, cost:x\n"
+                       "store.ssl.certificate.location=/c.pem\n"
+                       "store.ssl.key.location=/k.pem\nstore.ssl.key.password=p\n"
+                       "s3.proxy.url=http://proxy:3128\ns3.proxy.user=u\n"
+                       "s3.proxy.password=p w\n"
+                       "aws.sts.role.arn=arn:aws:iam::123456789012:role/r\n"
+                       "aws.sts.role.external.id=a/b:c\n"
+                       "aws.sts.role.session.name=s@1\n"
+                       "aws.sts.role.session.duration=900\n"
+                       "aws.sts.config.endpoint=https://sts.eu-west-1.amazonaws.com\n",
                        &conf);
     assert_string_equal(said, "");
     assert_false(conf.path_style);
     assert_string_equal(conf.secret_access_key, "a/b+c=");
     assert_string_equal(conf.tagging, "a:b, c:d");
     assert_int_equal(conf.request_timeout_ms, 5000);
+    assert_int_equal(conf.checksum, PST_STORE_MD5);
+    assert_int_equal(conf.sts_duration_s, 900);
+    assert_string_equal(conf.proxy_password, "p w");
     pst_free(said);
     pst_conf_done(&spec, &conf);
 }
@@ -285,6 +300,25 @@ static void test_bad_settings(void **state)
         {"aws.session.token=hunter2\n", "needs aws.access.key.id"},
         {"aws.secret.access.key=hunter2 hunter2\naws.access.key.id=x\n", "printable"},
         {"s3.bucket.nam=x\n", "s3.bucket.name"},
+        {"s3.checksum=crc32\n", "crc32c"},
+        {"s3.expected.bucket.owner=1234\n", "12 digits"},
+        {"s3.object.metadata=penstock-next:1\n", "penstock-"},
+        {"s3.object.metadata=Team:a\n", "a-z"},
+        {"s3.object.metadata=novalue\n", "name:value"},
+        {"store.ssl.key.location=/k\n", "needs store.ssl.certificate.location"},
+        {"store.ssl.key.password=hunter2\n", "needs store.ssl.certificate.location"},
+        {"store.url=http://h\nstore.ssl.ca.location=/c\n", "has no effect"},
+        {"s3.proxy.url=http://u:hunter2@proxy:1\n", "s3.proxy.user"},
+        {"s3.proxy.url=proxy:3128\n", "http://host:port"},
+        {"s3.proxy.password=hunter2\n", "needs s3.proxy.user"},
+        {"aws.sts.role.arn=role/x\n", "a role's ARN"},
+        {"aws.sts.role.external.id=x y\n", "1224"},
+        {"aws.sts.role.external.id=xy\n", "needs aws.sts.role.arn"},
+        {"aws.sts.role.session.name=x\n", "2 to 64"},
+        {"aws.sts.role.session.duration=10\n", "900"},
+        {"aws.sts.config.endpoint=sts\n", "https://host"},
+        {"aws.sts.role.arn=arn:x\nstore.url=http://minio:9000\n",
+         "set aws.sts.config.endpoint"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         pst_store_conf conf;
@@ -300,13 +334,17 @@ static void test_bad_settings(void **state)
 static void test_rows(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < pst_store_section.n_rows; i++) {
-        const pst_setting *row = &pst_store_section.rows[i];
-        assert_true(row->offset < sizeof(pst_store_conf));
-        assert_true(strlen(row->doc) > 20);
+    const pst_setting *all[100];
+    size_t n = 0;
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++)
+        for (size_t i = 0; i < parts[p].section->n_rows; i++)
+            all[n++] = &parts[p].section->rows[i];
+    for (size_t i = 0; i < n; i++) {
+        assert_true(all[i]->offset < sizeof(pst_store_conf));
+        assert_true(strlen(all[i]->doc) > 15);
         for (size_t j = 0; j < i; j++) {
-            assert_string_not_equal(row->name, pst_store_section.rows[j].name);
-            assert_int_not_equal(row->offset, pst_store_section.rows[j].offset);
+            assert_string_not_equal(all[i]->name, all[j]->name);
+            assert_int_not_equal(all[i]->offset, all[j]->offset);
         }
     }
 }
