@@ -8,12 +8,21 @@
 #include <stdio.h>
 #include <string.h>
 
+static pst_partitioner_paths wants(const pst_s3csv_conf *conf)
+{
+    return pst_partitioner_wants(&conf->partitioner, (pst_layout)conf->objects.layout);
+}
+
 pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
                               pst_writer **writer, pst_err *err)
 {
     pst_csv_conf csv = conf->csv;
+    pst_reader_conf in = conf->reader;
+    pst_partitioner_paths extra = wants(conf);
     size_t n;
-    pst_rc rc = pst_reader_new(reader, &conf->reader, err);
+    in.extra = extra.paths;
+    in.n_extra = extra.n;
+    pst_rc rc = pst_reader_new(reader, &in, err);
     if (rc != PST_OK)
         return rc;
     pst_csv_borrow(&csv, &conf->reader);
@@ -21,11 +30,14 @@ pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
     return pst_format_csv.open(writer, &csv, columns, n, err);
 }
 
+/* Without the partitioner's fields: what is wrong with them is told for each of them. */
 static pst_rc try_columns(const pst_s3csv_conf *conf, pst_err *err)
 {
     pst_reader *reader = NULL;
     pst_writer *writer = NULL;
-    pst_rc rc = pst_s3csv_open_columns(conf, &reader, &writer, err);
+    pst_s3csv_conf selected = *conf;
+    selected.objects.layout = PST_LAYOUT_DEFAULT;
+    pst_rc rc = pst_s3csv_open_columns(&selected, &reader, &writer, err);
     if (writer)
         pst_format_csv.close(writer);
     pst_reader_free(reader);
@@ -52,12 +64,33 @@ static const char *split(const char *text, char *key, size_t size)
     return text;
 }
 
+static void check_fields(const pst_s3csv_conf *conf, const pst_props *props,
+                         pst_conf_report *report)
+{
+    pst_partitioner_paths extra = wants(conf);
+    pst_prop file = {.file = props->n ? props->items[0].file : NULL};
+    for (size_t i = 0; i < extra.n && extra.paths[i]; i++) {
+        pst_err err = PST_ERR_INIT;
+        pst_column column;
+        pst_rc rc = pst_reader_check_extra(&conf->reader, extra.paths[i], &column, &err);
+        if (rc == PST_OK)
+            rc = pst_partitioner_check_column((pst_layout)conf->objects.layout,
+                                              extra.paths[i], &column, &err);
+        report->nomem |= rc == PST_E_NOMEM;
+        const pst_prop *where = pst_props_find(props, extra.setting);
+        if (rc != PST_OK && rc != PST_E_NOMEM)
+            pst_conf_error(report, where ? where : &file, extra.setting, "%s", err.text);
+    }
+}
+
 void pst_s3csv_check_columns(const pst_s3csv_conf *conf, const pst_props *props,
                              pst_conf_report *report)
 {
     pst_err err = PST_ERR_INIT;
     if (any_broken(props) || !pst_props_find(props, "value.schema"))
         return; /* that has been told */
+    if (conf->reader.value_schema)
+        check_fields(conf, props, report);
     pst_rc rc = try_columns(conf, &err);
     report->nomem |= rc == PST_E_NOMEM;
     if (rc == PST_OK || rc == PST_E_NOMEM)

@@ -15,6 +15,7 @@ struct pst_sink {
     pst_task_env env; /* a copy: objects borrow it for their life */
     pst_reader *reader;
     pst_writer *writer;
+    pst_partitioner *partitioner; /* NULL unless routed */
     pst_store *store;
     pst_encoder encoder;
     pst_objects *objects;
@@ -31,7 +32,6 @@ static pst_rc begin(void *self, pst_buf *out, pst_err *err)
 static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_route *route,
                      pst_err *err)
 {
-    (void)route;
     pst_sink *sink = self;
     if (!msg->value.p && sink->conf->on_null == PST_NULL_IGNORE)
         return PST_OK;
@@ -39,6 +39,9 @@ static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_route *ro
         return pst_fail(err, PST_E_INVALID, "null value (behavior.on.null.values=fail)");
     pst_row row;
     pst_rc rc = pst_reader_read(sink->reader, msg, &row, err);
+    if (rc == PST_OK && route)
+        rc = pst_partitioner_fill(sink->partitioner, msg, row.cells + row.n, &route->path,
+                                  &route->time_ms, err);
     if (rc == PST_OK)
         rc = pst_format_csv.row(sink->writer, &row, out, err);
     return rc;
@@ -62,6 +65,8 @@ static void fingerprint(const pst_s3csv_conf *conf, char out[17])
     uint32_t rows = pst_conf_sum(0, &pst_reader_section, &conf->reader);
     uint32_t text = pst_conf_sum(0, &pst_csv_section, &conf->csv);
     rows = pst_crc32c(rows, &conf->on_null, sizeof conf->on_null);
+    if (pst_layout_is_routed((pst_layout)conf->objects.layout))
+        rows = pst_conf_sum(rows, &pst_partitioner_section, &conf->partitioner);
     snprintf(out, 17, "%08x%08x", rows, text);
 }
 
@@ -75,19 +80,37 @@ static void stop(pst_sink *sink)
     pst_store_close(sink->store);
     if (sink->writer)
         pst_format_csv.close(sink->writer);
+    pst_partitioner_free(sink->partitioner);
     pst_reader_free(sink->reader);
     pst_free(sink);
+}
+
+static pst_rc open_partitioner(pst_sink *sink, pst_err *err)
+{
+    size_t n;
+    pst_partitioner_options options = {
+        .conf = &sink->conf->partitioner,
+        .layout = (pst_layout)sink->conf->objects.layout,
+        .clock = sink->env.clock,
+        .topics_dir = sink->conf->objects.topics_dir,
+        .columns = pst_reader_extra(sink->reader, &n),
+    };
+    if (!pst_layout_is_routed(options.layout))
+        return PST_OK;
+    return pst_partitioner_new(&sink->partitioner, &options, err);
 }
 
 static pst_rc open_encoder(pst_sink *sink, pst_err *err)
 {
     const pst_s3csv_conf *conf = sink->conf;
     pst_rc rc = pst_s3csv_open_columns(conf, &sink->reader, &sink->writer, err);
+    rc = rc ? rc : open_partitioner(sink, err);
     if (rc != PST_OK)
         return rc;
     bool headers = pst_reader_set_headers(sink->reader, pst_kafka_header);
     sink->encoder = (pst_encoder){.extension = pst_format_csv.extension,
                                   .content_type = pst_format_csv.content_type,
+                                  .routed = sink->partitioner != NULL,
                                   .begin = begin,
                                   .encode = headers ? encode_with_headers : encode,
                                   .self = sink};

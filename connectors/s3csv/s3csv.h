@@ -7,6 +7,7 @@
 #include "format/format.h"
 #include "record/record.h"
 #include "runtime/objects.h"
+#include "runtime/partitioner.h"
 #include "store/store.h"
 
 enum pst_null_values { PST_NULL_WRITE, PST_NULL_IGNORE, PST_NULL_FAIL };
@@ -19,16 +20,17 @@ typedef struct pst_s3csv_conf {
     pst_reader_conf reader;
     pst_csv_conf csv;
     pst_objects_conf objects;
+    pst_partitioner_conf partitioner;
     pst_store_conf store;
 } pst_s3csv_conf;
 
 extern const pst_conf_spec pst_s3csv_spec;
-/* The reader and the writer of the settings' columns; what was made is the caller's, also
-   after an error. */
+/* The reader of the settings' columns, with the partitioner's fields behind them, and the
+   writer; what was made is the caller's, also after an error. */
 pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
                               pst_writer **writer, pst_err *err) PST_MUST;
-/* Schema, select list and CSV settings each are right: do they go together? What is wrong
-   goes to the report, at the setting it is about. */
+/* Schema, select list, CSV settings and the partitioner's fields each are right: do they
+   go together? What is wrong goes to the report, at the setting it is about. */
 void pst_s3csv_check_columns(const pst_s3csv_conf *conf, const pst_props *props,
                              pst_conf_report *report);
 extern const pst_connector pst_s3csv;
