@@ -27,6 +27,7 @@ typedef struct pst_prop {
     char *file;         /* as the user named it; "(command line)", "(python)" … */
     int line;           /* 1-based; 0 = not from a file */
     bool secret_source; /* the value came through ${…}: never shown */
+    char *raw;          /* then: as it was written, ${…} and all; else NULL */
     bool broken;        /* given, but its value is wrong; the report has told why */
 } pst_prop;
 
@@ -52,6 +53,13 @@ pst_rc pst_props_set(pst_props *props, const char *key, const char *value,
                      const char *source, pst_conf_report *report) PST_MUST;
 const pst_prop *pst_props_find(const pst_props *props, const char *key); /* or NULL */
 const char *pst_props_get(const pst_props *props, const char *key);      /* or NULL */
+/* A copy, values as they are in force; `out` is initialised here. */
+pst_rc pst_props_copy(pst_props *out, const pst_props *from) PST_MUST;
+/* As it was written, references unresolved. */
+static inline const char *pst_prop_raw(const pst_prop *prop)
+{
+    return prop->raw ? prop->raw : prop->value;
+}
 
 /* ---- what was wrong ---- */
 
@@ -188,6 +196,11 @@ pst_rc pst_conf_markdown(const pst_conf_spec *spec, pst_buf *out) PST_MUST; /* d
    .properties file that reads back as the same settings, but for the secrets. */
 pst_rc pst_conf_print(const pst_conf_spec *spec, const pst_props *props,
                       pst_buf *out) PST_MUST;
+/* A setting's value for others to see, as it was written: a secret is "[hidden]" unless
+   all of it is one ${…}, a URL's password is masked. NULL: no memory. */
+char *pst_conf_public(const pst_conf_spec *spec, const pst_prop *prop) PST_MUST;
+/* Kafka Connect's answer to GET /connector-plugins/{class}/config: definitions alone. */
+pst_rc pst_conf_json_definitions(const pst_conf_spec *spec, pst_buf *out) PST_MUST;
 /* Kafka Connect's answer to PUT /connector-plugins/{class}/config/validate: definitions,
    values (secret ones as "[hidden]"), and the report's errors at the names they are
    about. */

@@ -124,7 +124,7 @@ static char *normal_value(pst_conf_out *out, const pst_setting *row, const char 
 static void put_definition(pst_conf_out *out, const pst_setting *row, const char *group,
                            const char *def, size_t order)
 {
-    pst_conf_put(out, "{\"definition\":{");
+    pst_conf_put(out, "{");
     put_member(out, "name", row->name);
     put_member(out, "type", type_name(row));
     pst_conf_putf(out, "\"required\":%s,",
@@ -195,6 +195,7 @@ static void put_row(json_job *job, const pst_setting *row, const char *group,
     char *value = prop ? shown_value(out, job->spec, row, prop) : NULL;
     bool secret = row->flags & PST_CONF_SECRET;
     pst_conf_put(out, job->comma);
+    pst_conf_put(out, "{\"definition\":");
     put_definition(out, row, group, def, order);
     pst_conf_put(out, ",\"value\":{");
     put_member(out, "name", row->name);
@@ -282,5 +283,31 @@ pst_rc pst_conf_json(const pst_conf_spec *spec, const pst_props *props,
         put_section(&job, spec->parts[p].section);
     put_strays(&job);
     pst_conf_put(&job.out, "]}");
+    return pst_conf_out_end(&job.out);
+}
+
+/* One definition of a form; a value is not asked for. */
+static void put_bare(json_job *job, const pst_setting *row, const char *group,
+                     size_t order)
+{
+    char *def = row->def ? normal_value(&job->out, row, row->def) : NULL;
+    pst_conf_put(&job->out, job->comma);
+    put_definition(&job->out, row, group, def, order);
+    job->comma = ",";
+    pst_free(def);
+}
+
+pst_rc pst_conf_json_definitions(const pst_conf_spec *spec, pst_buf *buf)
+{
+    json_job job = {.out = pst_conf_out_begin(buf), .spec = spec, .comma = ""};
+    pst_conf_put(&job.out, "[");
+    for (size_t p = 0; p < spec->n_parts; p++) {
+        const pst_conf_section *section = spec->parts[p].section;
+        size_t order = 1;
+        for (size_t i = 0; i < section->n_rows; i++)
+            if (!(section->rows[i].flags & (PST_CONF_HIDDEN | PST_CONF_LATER)))
+                put_bare(&job, &section->rows[i], section->title, order++);
+    }
+    pst_conf_put(&job.out, "]");
     return pst_conf_out_end(&job.out);
 }

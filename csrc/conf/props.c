@@ -29,6 +29,7 @@ static void free_wiped(char *s)
 static void prop_done(pst_prop *prop)
 {
     free_wiped(prop->value);
+    free_wiped(prop->raw);
     pst_free(prop->key);
     pst_free(prop->file);
     *prop = (pst_prop){0};
@@ -120,6 +121,29 @@ static pst_rc props_store(pst_props *props, pst_prop *prop, pst_conf_report *rep
         rc = put == PST_E_LIMIT ? PST_E_CONFIG : put;
     }
     return rc == PST_E_NOMEM ? pst_props_nomem(report) : rc;
+}
+
+pst_rc pst_props_copy(pst_props *out, const pst_props *from)
+{
+    pst_props_init(out);
+    for (size_t i = 0; i < from->n; i++) {
+        const pst_prop *old = &from->items[i];
+        pst_prop copy = {.key = NULL};
+        pst_rc rc = prop_make(&copy, pst_sv_of(old->key), pst_sv_of(old->value),
+                              old->file, old->line);
+        copy.secret_source = old->secret_source;
+        copy.broken = old->broken;
+        if (rc == PST_OK && old->raw && !(copy.raw = pst_strdup(old->raw)))
+            rc = PST_E_NOMEM;
+        if (rc == PST_OK)
+            rc = props_put_take(out, &copy);
+        if (rc != PST_OK) {
+            prop_done(&copy);
+            pst_props_done(out);
+            return rc;
+        }
+    }
+    return PST_OK;
 }
 
 typedef struct parse_job {

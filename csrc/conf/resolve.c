@@ -174,8 +174,7 @@ pst_rc pst_props_resolve(pst_prop *prop, pst_conf_report *report)
     if (rc == PST_OK && !value)
         rc = PST_E_NOMEM;
     if (rc == PST_OK) {
-        pst_wipe(prop->value, strlen(prop->value));
-        pst_free(prop->value);
+        prop->raw = prop->value;
         prop->value = value;
     }
     prop->broken = rc != PST_OK;

@@ -130,3 +130,21 @@ bool pst_conf_leaks(const char *text, const char *secret)
             return true;
     return false;
 }
+
+/* Is all of it one ${…}? Then it tells where the secret is, not what it is. */
+static bool only_reference(const char *raw)
+{
+    size_t n = strlen(raw);
+    return n > 3 && raw[0] == '$' && raw[1] == '{' && strchr(raw, '}') == raw + n - 1;
+}
+
+char *pst_conf_public(const pst_conf_spec *spec, const pst_prop *prop)
+{
+    const pst_setting *row = pst_conf_find(spec, prop->key);
+    const char *raw = pst_prop_raw(prop);
+    bool secret =
+        (row && row->flags & PST_CONF_SECRET) || pst_conf_secret_name(prop->key);
+    if (secret && *raw && !only_reference(raw))
+        return pst_strdup("[hidden]");
+    return pst_conf_masked(raw, false);
+}

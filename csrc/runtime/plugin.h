@@ -16,6 +16,8 @@
 #include "conf/conf.h"
 #include "io/kafka.h"
 
+#include <stdatomic.h>
+
 /* Settings that every connector has; first member of each connector's struct. Rows in
    runtime/settings.c. */
 typedef struct pst_connector_conf {
@@ -38,10 +40,11 @@ typedef struct pst_task_env {
     const char *id;        /* "users-sink-0", for logs */
     int index;
     const pst_clock *clock;
-    pst_cancel *cancel;  /* set when the task is to stop in good order */
-    pst_cancel *abort;   /* set when there is no time left: end every wait */
-    const char *cluster; /* sinks: Kafka's cluster id */
-    const char *group;   /* sinks: the consumer group */
+    pst_cancel *cancel;        /* set when the task is to stop in good order */
+    pst_cancel *abort;         /* set when there is no time left: end every wait */
+    const atomic_bool *paused; /* do nothing while it is true; NULL = it never is */
+    const char *cluster;       /* sinks: Kafka's cluster id */
+    const char *group;         /* sinks: the consumer group */
     int session_timeout_ms;
     bool until_end;    /* stop at the offsets that were the end when assigned */
     bool reset_latest; /* consumer.auto.offset.reset=latest: where a new chain begins */

@@ -53,6 +53,7 @@ typedef struct sink_task {
     size_t n_items, at;
     bool idle; /* the last poll gave nothing */
     bool committing, assigned, ended;
+    bool paused, rested; /* told to pause; all that was buffered is landed since */
     int64_t commit_after_ms, commit_asked_ms, trim_after_ms;
     uint64_t taken; /* since memory was last given back */
     pst_tp *tps;    /* COMMIT_MAX */
@@ -104,6 +105,8 @@ static void host_wake(void *self)
 static void note_offset(sink_task *task, const pst_tp *tp, int64_t offset)
 {
     pst_sink_run *run = task->run;
+    if (run->topic)
+        run->topic(run->self, tp->topic);
     for (size_t i = 0; i < run->n_offsets; i++) {
         pst_task_offset *o = &run->offsets[i];
         if (o->partition == tp->partition && strcmp(o->topic, tp->topic) == 0) {
@@ -401,11 +404,54 @@ static void tell(sink_task *task)
     task->report_ms = now + REPORT_MS;
     task->ops->stats(task->sink, &task->run->stats);
     if (task->run->report)
-        task->run->report(task->run->self, &task->run->stats, true);
+        task->run->report(task->run->self, &task->run->stats, true, task->rested);
+}
+
+static bool told_to_pause(const sink_task *task)
+{
+    return task->env->paused && atomic_load(task->env->paused);
+}
+
+/* Into a pause, and out of it: what is buffered is landed first, and the state is told
+   when it is true. */
+static void look_at_pause(sink_task *task)
+{
+    bool paused = told_to_pause(task);
+    if (paused && !task->paused)
+        task->ops->flush(task->sink, NULL, 0);
+    bool rested = paused && task->paused && task->ops->idle(task->sink, NULL, 0);
+    if (rested != task->rested) {
+        pst_logf(task->env->log, PST_LOG_INFO, task->env->id, "task", "%s",
+                 rested ? "paused: all that was read is landed"
+                        : "goes on after a pause");
+        task->report_ms = 0;
+    }
+    task->paused = paused;
+    task->rested = rested;
+}
+
+/* A pause keeps the partitions: the group is served, nothing is read. */
+static pst_rc rest(sink_task *task, int64_t *next_ms, pst_err *err)
+{
+    pst_rc rc = pst_consumer_serve(task->consumer, err);
+    if (rc == PST_OK)
+        rc = task->ops->tick(task->sink, next_ms, err);
+    if (rc != PST_OK)
+        return rc;
+    commit_some(task);
+    look_at_pause(task);
+    tell(task);
+    pst_cancel_wait(task->env->cancel, task->rested ? IDLE_POLL_MS : FULL_WAIT_MS);
+    return PST_OK;
 }
 
 static pst_rc turn(sink_task *task, int64_t *next_ms, pst_err *err)
 {
+    if (task->paused || told_to_pause(task)) {
+        if (!task->paused)
+            look_at_pause(task);
+        return rest(task, next_ms, err);
+    }
     pst_rc rc = check_topics(task, err);
     if (rc == PST_OK)
         rc = pst_consumer_serve(task->consumer, err);

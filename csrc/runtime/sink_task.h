@@ -14,7 +14,9 @@ typedef struct pst_sink_run {
     int64_t queue_bytes;
     int64_t shutdown_timeout_ms;
     /* Called from the task's thread when its status changes, and about once a second. */
-    void (*report)(void *self, const pst_sink_stats *stats, bool running);
+    void (*report)(void *self, const pst_sink_stats *stats, bool running, bool paused);
+    /* Likewise, when a partition of this topic is assigned or committed; may be NULL. */
+    void (*topic)(void *self, const char *topic);
     void *self;
     /* Results. */
     bool unreachable;

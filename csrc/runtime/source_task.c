@@ -16,6 +16,7 @@
 enum {
     NEXT_WAIT_MS = 1000, /* then progress is told */
     PROGRESS_MS = 1000,
+    PAUSE_LOOK_MS = 200,
 };
 
 /* ---- producing ---- */
@@ -264,12 +265,35 @@ static pst_rc produce(source_task *task, const pst_source_record *records, size_
     return rc == PST_OK ? pst_source_steps_commit(task->steps, err) : rc;
 }
 
+static bool told_to_pause(const source_task *task)
+{
+    return task->env->paused && atomic_load(task->env->paused);
+}
+
+/* Between two polls: nothing is in doubt. */
+static pst_rc wait_paused(source_task *task)
+{
+    while (told_to_pause(task)) {
+        bool news = !task->result->paused;
+        task->result->paused = true;
+        pst_source_tell(task, news);
+        (void)pst_producer_poll(task->producer, 0);
+        if (pst_cancel_wait(task->env->cancel, PAUSE_LOOK_MS))
+            return PST_E_STOPPED;
+    }
+    task->result->paused = false;
+    pst_source_tell(task, true);
+    return PST_OK;
+}
+
 static pst_rc run_steps(source_task *task, pst_err *err)
 {
     const pst_source_record *records = NULL;
     bool finished = false;
     size_t n = 0;
     while (!finished) {
+        if (told_to_pause(task) && wait_paused(task) != PST_OK)
+            return PST_E_STOPPED;
         pst_rc rc = pst_source_steps_next(task->steps, NEXT_WAIT_MS, &records, &n,
                                           &finished, err);
         if (rc == PST_OK && n > 0)

@@ -30,6 +30,7 @@ typedef struct pst_source_result {
     int64_t retries; /* of the plugin's callbacks, and of transactions */
     double seconds;
     bool unreachable; /* Kafka could not be reached at the start */
+    bool paused;
     char topic[250];  /* of the first record */
     size_t n_offsets; /* partitions in `offsets`; further ones are not listed */
 } pst_source_result;

@@ -48,6 +48,7 @@ bool pst_worker_wait(pst_worker *worker, int64_t ms);
 typedef enum pst_task_state {
     PST_TASK_STARTING,
     PST_TASK_RUNNING,
+    PST_TASK_PAUSED,
     PST_TASK_DONE,
     PST_TASK_FAILED,
 } pst_task_state;
@@ -74,6 +75,8 @@ typedef struct pst_task_status {
     size_t n_offsets;
 } pst_task_status;
 
+/* These three are for a worker whose connectors don't change, or that has ended; see
+   control.h for the other kind. */
 size_t pst_worker_tasks(const pst_worker *worker);
 /* A copy of what task i (0-based) says now; strings live as long as the worker. */
 void pst_worker_task(const pst_worker *worker, size_t i, pst_task_status *out);

@@ -1,0 +1,125 @@
+/*
+ * worker_view.c - copies of what a worker's connectors are and do, for those who look:
+ * taken under the lock, read without it.
+ */
+#include "runtime/worker_internal.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void pst_worker_names_free(char **names, size_t n)
+{
+    for (size_t i = 0; names && i < n; i++)
+        pst_free(names[i]);
+    pst_free(names);
+}
+
+pst_rc pst_worker_names(pst_worker *worker, char ***names, size_t *n)
+{
+    pst_rc rc = PST_OK;
+    size_t found = 0;
+    pthread_mutex_lock(&worker->lock);
+    char **list = pst_calloc(worker->n_entries + 1, sizeof *list);
+    if (!list)
+        rc = PST_E_NOMEM;
+    for (size_t i = 0; rc == PST_OK && i < worker->n_entries; i++) {
+        if (worker->entries[i]->deleted)
+            continue;
+        list[found] = pst_strdup(pst_entry_name(worker->entries[i]));
+        if (list[found])
+            found++;
+        else
+            rc = PST_E_NOMEM;
+    }
+    pthread_mutex_unlock(&worker->lock);
+    if (rc != PST_OK) {
+        pst_worker_names_free(list, found);
+        return rc;
+    }
+    *names = list;
+    *n = found;
+    return PST_OK;
+}
+
+static void view_task(pst_task_view *out, pst_task_entry *task, size_t i, bool ending)
+{
+    pthread_mutex_lock(&task->lock);
+    *out = (pst_task_view){
+        .id = (int)i, .state = task->status.state, .ending = ending || task->again};
+    if (task->status.state == PST_TASK_FAILED)
+        snprintf(out->trace, sizeof out->trace, "%s", task->status.err.text);
+    pthread_mutex_unlock(&task->lock);
+}
+
+static pst_rc view_tasks(pst_entry *entry, pst_connector_view *out)
+{
+    const pst_setup *setup = entry->next ? entry->next : entry->now;
+    bool stopped = entry->target == PST_TARGET_STOPPED;
+    out->tasks = pst_calloc(setup->n_tasks, sizeof *out->tasks);
+    if (!out->tasks)
+        return PST_E_NOMEM;
+    for (size_t i = 0; i < setup->n_tasks; i++) {
+        /* A stopped connector's tasks are told as long as they end. */
+        if (stopped && setup->tasks[i].life == PST_LIFE_NONE)
+            continue;
+        view_task(&out->tasks[out->n_tasks++], &setup->tasks[i], i,
+                  entry->next || stopped);
+    }
+    return PST_OK;
+}
+
+static pst_rc view_topics(const pst_entry *entry, pst_connector_view *out)
+{
+    out->topics = pst_calloc(entry->n_topics + 1, sizeof *out->topics);
+    if (!out->topics)
+        return PST_E_NOMEM;
+    for (size_t i = 0; i < entry->n_topics; i++)
+        if (!(out->topics[out->n_topics++] = pst_strdup(entry->topics[i])))
+            return PST_E_NOMEM;
+    return PST_OK;
+}
+
+pst_rc pst_worker_look(pst_worker *worker, const char *name, pst_connector_view *out)
+{
+    *out = (pst_connector_view){.plugin = NULL};
+    pthread_mutex_lock(&worker->lock);
+    pst_entry *entry = pst_worker_find(worker, name);
+    pst_rc rc = entry ? PST_OK : PST_E_NOT_FOUND;
+    if (rc == PST_OK) {
+        const pst_setup *setup = entry->next ? entry->next : entry->now;
+        out->plugin = setup->plugin;
+        out->target = entry->target;
+        out->fixed = entry->fixed;
+        rc = pst_props_copy(&out->props, setup->props);
+        if (rc == PST_OK)
+            rc = view_tasks(entry, out);
+        if (rc == PST_OK)
+            rc = view_topics(entry, out);
+    }
+    pthread_mutex_unlock(&worker->lock);
+    if (rc != PST_OK) {
+        pst_connector_view_done(out);
+        return rc;
+    }
+    out->name = pst_props_get(&out->props, "name");
+    return PST_OK;
+}
+
+void pst_connector_view_done(pst_connector_view *view)
+{
+    for (size_t i = 0; i < view->n_topics; i++)
+        pst_free(view->topics[i]);
+    pst_free(view->topics);
+    pst_free(view->tasks);
+    pst_props_done(&view->props);
+    *view = (pst_connector_view){.plugin = NULL};
+}
+
+void pst_worker_cluster(pst_worker *worker, char *out, size_t size)
+{
+    pthread_mutex_lock(&worker->lock);
+    snprintf(out, size, "%s", worker->cluster);
+    pthread_mutex_unlock(&worker->lock);
+}
