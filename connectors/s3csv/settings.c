@@ -4,6 +4,9 @@
  */
 #include "connectors/s3csv/s3csv.h"
 
+#include <regex.h>
+#include <string.h>
+
 static const char *const null_values[] = {"write", "ignore", "fail", NULL};
 
 static pst_rc check_regex(const char *value, pst_err *err)
@@ -50,6 +53,47 @@ static const pst_conf_part parts[] = {
     {&pst_store_section, AT(store)},          {&pst_store_access_section, AT(store)},
 };
 
+static bool consumes(const pst_s3csv_conf *conf, const char *topic)
+{
+    regex_t regex;
+    bool matches = false;
+    for (size_t i = 0; i < conf->topics.n; i++)
+        matches |= strcmp(conf->topics.items[i], topic) == 0;
+    if (conf->topics_regex &&
+        regcomp(&regex, conf->topics_regex, REG_EXTENDED | REG_NOSUB) == 0) {
+        matches |= regexec(&regex, topic, 0, NULL, 0) == 0;
+        regfree(&regex);
+    }
+    return matches;
+}
+
+/* Dead letters that would come back, or that can't be: hardly what was meant. */
+static void check_dead_letters(const pst_s3csv_conf *conf, const pst_props *props,
+                               pst_conf_report *report)
+{
+    static const char name[] = "errors.deadletterqueue.topic.name";
+    const pst_prop *where = pst_props_find(props, name);
+    const char *topic = conf->connector.dlq_topic;
+    if (!where || !topic || !*topic)
+        return;
+    if (consumes(conf, topic))
+        pst_conf_error(report, where, name,
+                       "%s is among the topics that are read: dead letters would come "
+                       "back for ever",
+                       topic);
+    if (conf->connector.errors_tolerance == PST_TOLERANCE_NONE)
+        pst_conf_warning(report, where, name,
+                         "nothing goes to %s: errors.tolerance=none stops at the first "
+                         "bad record. Set errors.tolerance=all",
+                         topic);
+    else if (conf->reader.json_mode == PST_JSON_PERMISSIVE)
+        pst_conf_warning(
+            report, where, name,
+            "malformed JSON does not go to %s: json.mode=PERMISSIVE makes it "
+            "a row of nulls. Set json.mode=FAILFAST",
+            topic);
+}
+
 static void check(const void *opaque, const pst_props *props, pst_conf_report *report)
 {
     const pst_s3csv_conf *conf = opaque;
@@ -62,6 +106,7 @@ static void check(const void *opaque, const pst_props *props, pst_conf_report *r
         pst_conf_error(report, regex, "topics.regex",
                        "set either topics or topics.regex, not both");
     pst_store_conf_check(&conf->store, props, report);
+    check_dead_letters(conf, props, report);
     pst_s3csv_check_columns(conf, props, report);
 }
 

@@ -157,9 +157,11 @@ typedef struct pst_header {
 
 typedef struct pst_outgoing {
     const char *topic;
-    int32_t partition;    /* -1 = by the key */
-    pst_sv key, value;    /* p == NULL: null; copied */
-    int64_t timestamp_ms; /* 0 = now */
+    int32_t partition;      /* -1 = by the key */
+    pst_sv key, value;      /* p == NULL: null; copied */
+    int64_t timestamp_ms;   /* 0 = now */
+    const void *headers_of; /* pst_msg.headers: all of that record's, byte for byte, come
+                               first; NULL = none */
     const pst_header *headers;
     size_t n_headers;
     void *opaque; /* handed to delivered() */
@@ -176,6 +178,9 @@ typedef struct pst_producer_config {
     pst_kafka_options kafka;
     const char *transactional_id; /* NULL = idempotent without transactions */
     int delivery_timeout_ms;      /* 0 = librdkafka's default */
+    bool relay; /* records that come from Kafka: their size is the broker's to judge, how
+                   many wait is the caller's, and one waits as long as it has to. The
+                   user's own values go before that */
     pst_delivered delivered;
     void *self;
 } pst_producer_config;
@@ -213,6 +218,19 @@ typedef enum pst_producer_state {
     PST_PRODUCER_LOST,   /* another fatal error: it can do nothing any more */
 } pst_producer_state;
 pst_producer_state pst_producer_fate(pst_producer *producer);
+
+/* ---- a topic that a task writes to by itself ---- */
+
+typedef struct pst_topic_at {
+    pst_kafka_options kafka; /* producer.*; its cancel ends the call: PST_E_STOPPED */
+    const char *setting;     /* that names the topic, for errors */
+    const char *topic;
+    int replication; /* of a new one */
+    int timeout_ms;  /* 0 = as long as it takes */
+} pst_topic_at;
+
+/* Makes the topic, of one partition, if there is none. */
+pst_rc pst_topic_ensure(const pst_topic_at *at, pst_err *err) PST_MUST;
 
 /* ---- a source's stored offsets: a compacted topic ---- */
 

@@ -15,8 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUEUE_KBYTES "16384" /* what a producer may hold back */
-
 enum {
     NAMES_MAX = 600,
     NAME_BYTES = 64,
@@ -484,7 +482,8 @@ static pst_rc set_defaults(rd_kafka_conf_t *conf, pst_kafka_role role,
     if (rc == PST_OK && role == PST_KAFKA_PRODUCER)
         rc = pst_kafka_conf_set(conf, "partitioner", "murmur2_random", err);
     if (rc == PST_OK && role == PST_KAFKA_PRODUCER)
-        rc = pst_kafka_conf_set(conf, "queue.buffering.max.kbytes", QUEUE_KBYTES, err);
+        rc = pst_kafka_conf_set(conf, "queue.buffering.max.kbytes",
+                                PST_KAFKA_QUEUE_KBYTES, err);
     return rc;
 }
 

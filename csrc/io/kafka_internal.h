@@ -21,6 +21,8 @@
 #error "librdkafka 2.0 or newer is needed"
 #endif
 
+#define PST_KAFKA_QUEUE_KBYTES "16384" /* what a producer may hold back */
+
 enum {
     PST_KAFKA_ERROR_TEXT = 400,
     PST_KAFKA_LOG_SEEN = 16,         /* different lines remembered */

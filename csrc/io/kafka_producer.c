@@ -4,7 +4,7 @@
  * acks=all and idempotence are fixed, so a retry inside librdkafka never doubles a record
  * and keeps the order of a partition. Records are spread by the Java client's rule
  * (murmur2 of the key) unless the user says otherwise: the same key lands where other
- * producers put it. The queue has a ceiling (QUEUE_KBYTES, or the user's
+ * producers put it. The queue has a ceiling (16 MiB, or the user's
  * queue.buffering.max.kbytes).
  *
  * One thread uses a producer; delivered() is called in that thread, from poll, flush,
@@ -58,6 +58,29 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *rkm, void *opa
                         rkm->err ? PST_OFFSET_NONE : rkm->offset, rkm->err ? &err : NULL);
 }
 
+typedef struct relay_default {
+    const char *name, *untouched, *value;
+} relay_default;
+
+static pst_rc set_relay(rd_kafka_conf_t *conf, pst_err *err)
+{
+    static const relay_default defaults[] = {
+        {"message.max.bytes", "1000000", "1000000000"},
+        {"queue.buffering.max.kbytes", PST_KAFKA_QUEUE_KBYTES, "2147483647"},
+        {"message.timeout.ms", "300000", "0"},
+    };
+    pst_rc rc = PST_OK;
+    for (size_t i = 0; rc == PST_OK && i < sizeof defaults / sizeof *defaults; i++) {
+        char *now = pst_kafka_conf_text(conf, defaults[i].name);
+        if (!now)
+            return pst_fail_nomem(err, "a Kafka producer");
+        if (strcmp(now, defaults[i].untouched) == 0)
+            rc = pst_kafka_conf_set(conf, defaults[i].name, defaults[i].value, err);
+        pst_free(now);
+    }
+    return rc;
+}
+
 static pst_rc set_fixed(rd_kafka_conf_t *conf, const pst_producer_config *config,
                         pst_err *err)
 {
@@ -71,6 +94,8 @@ static pst_rc set_fixed(rd_kafka_conf_t *conf, const pst_producer_config *config
         snprintf(timeout, sizeof timeout, "%d", config->delivery_timeout_ms);
         rc = pst_kafka_conf_set(conf, "message.timeout.ms", timeout, err);
     }
+    if (rc == PST_OK && config->relay)
+        rc = set_relay(conf, err);
     return rc;
 }
 
@@ -126,14 +151,32 @@ void pst_producer_free(pst_producer *producer)
     pst_free(producer);
 }
 
+/* A copy of what a consumed record has, headers without a value and odd names too. */
+static pst_rc copy_headers(rd_kafka_headers_t **out, const void *headers_of, size_t more,
+                           pst_err *err)
+{
+    rd_kafka_headers_t *theirs = NULL;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__NOENT;
+    if (headers_of)
+        code = rd_kafka_message_headers(headers_of, &theirs);
+    if (code == RD_KAFKA_RESP_ERR__NOENT)
+        *out = rd_kafka_headers_new(more);
+    else if (code)
+        return pst_fail(err, PST_E_INVALID, "a record's headers can't be parsed");
+    else
+        *out = rd_kafka_headers_copy(theirs);
+    return PST_OK;
+}
+
 static pst_rc make_headers(rd_kafka_headers_t **out, const pst_outgoing *record,
                            pst_err *err)
 {
     if (record->n_headers > HEADERS_MAX)
         return pst_fail(err, PST_E_LIMIT, "a record has %zu headers, more than %d",
                         record->n_headers, HEADERS_MAX);
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(record->n_headers);
-    for (size_t i = 0; i < record->n_headers; i++) {
+    rd_kafka_headers_t *headers = NULL;
+    pst_rc rc = copy_headers(&headers, record->headers_of, record->n_headers, err);
+    for (size_t i = 0; rc == PST_OK && i < record->n_headers; i++) {
         const pst_header *header = &record->headers[i];
         rd_kafka_resp_err_t code = rd_kafka_header_add(
             headers, header->name, -1, header->value.p, (ssize_t)header->value.n);
@@ -143,7 +186,7 @@ static pst_rc make_headers(rd_kafka_headers_t **out, const pst_outgoing *record,
         }
     }
     *out = headers;
-    return PST_OK;
+    return rc;
 }
 
 /* librdkafka copies key and value; a header list is its own once it took the record. */
@@ -193,7 +236,7 @@ pst_rc pst_producer_send(pst_producer *producer, const pst_outgoing *record, pst
     rd_kafka_headers_t *headers = NULL;
     if (!record->topic || !record->topic[0])
         return pst_fail(err, PST_E_INVALID, "a record has no topic");
-    if (record->n_headers) {
+    if (record->n_headers || record->headers_of) {
         pst_rc rc = make_headers(&headers, record, err);
         if (rc != PST_OK)
             return rc;

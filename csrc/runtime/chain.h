@@ -129,6 +129,7 @@ typedef struct pst_window {
     uint32_t crc32c;  /* of the first `summed` bytes; of all from the first append on */
     size_t summed;
     char batch[PST_CHAIN_BATCH_LEN + 1]; /* unique id */
+    struct pst_letters *letters;         /* its dead letters (rule 11); NULL = none */
 } pst_window;
 
 typedef enum pst_outcome {

@@ -75,6 +75,8 @@ pst_rc pst_objects_new(pst_objects **out, const pst_objects_options *options,
     }
     init_chain_conf(objects, options);
     if (rc == PST_OK)
+        rc = pst_objects_open_letters(objects, err);
+    if (rc == PST_OK)
         rc = pst_pool_new(&objects->pool, POOL_THREADS, err);
     if (rc != PST_OK) {
         pst_objects_free(objects);
@@ -88,6 +90,7 @@ void pst_window_done(pst_objects *objects, pst_window *window)
 {
     pst_budget_sub(objects->env->budget, window->bytes.reserved);
     pst_chunks_done(&window->bytes);
+    pst_letters_release(window->letters);
 }
 
 static void drop_open(pst_part *part)
@@ -135,6 +138,7 @@ void pst_objects_free(pst_objects *objects)
         objects->parts = p->next;
         pst_part_free(p);
     }
+    pst_deadletters_free(objects->dead);
     pst_buf_done(&objects->row);
     pst_free(objects->take_over_group);
     pthread_mutex_destroy(&objects->done_lock);
@@ -238,27 +242,6 @@ static pst_rc open_window(pst_part *part, pst_err *err)
     return rc;
 }
 
-/* A record that can't become a row: errors.tolerance decides. */
-static pst_rc reject(pst_part *part, const pst_msg *msg, const pst_err *why, pst_err *err)
-{
-    pst_objects *objects = part->objects;
-    objects->stats.errors++;
-    const char *advice =
-        why->code == PST_E_LIMIT ? " that buffer.memory allows a row" : "";
-    if (objects->connector->errors_tolerance == PST_TOLERANCE_NONE)
-        return pst_fail(err, PST_E_INVALID,
-                        "%s-%d offset %lld: %s%s. Set errors.tolerance=all to skip such "
-                        "records",
-                        msg->topic, msg->partition, (long long)msg->offset, why->text,
-                        advice);
-    if (objects->connector->errors_log_enable)
-        pst_logf(objects->env->log, PST_LOG_WARN, objects->env->id, "record",
-                 "%s-%d offset %lld skipped: %s", msg->topic, msg->partition,
-                 (long long)msg->offset, why->text);
-    objects->stats.skipped++;
-    return PST_OK;
-}
-
 /* A window that grew so much in the first eighth of its time would meet buffer.memory
    before its timer: it is a rush. */
 static bool is_rush(const pst_part *part)
@@ -323,7 +306,7 @@ static pst_rc take_record(pst_part *part, const pst_msg *msg, pst_err *err)
     rc = objects->encoder->encode(objects->encoder->self, msg, &objects->row, NULL, &why);
     if (rc == PST_E_INVALID || rc == PST_E_LIMIT) {
         pst_buf_clear(&objects->row);
-        rc = reject(part, msg, &why, err);
+        rc = pst_part_reject(part, msg, &why, err);
     } else if (rc != PST_OK && err && err->code == PST_OK) {
         *err = why;
     }
@@ -428,6 +411,10 @@ pst_rc pst_objects_put(pst_objects *objects, const pst_item *items, size_t n,
         pst_part *p = pst_objects_find(objects, msg->topic, msg->partition);
         if (p)
             rc = put_one(p, &items[i], err);
+        if (pst_objects_later(rc, err)) {
+            rc = PST_OK;
+            break;
+        }
     }
     for (pst_part *p = objects->parts; p; p = p->next)
         settle_last(p); /* the items are the caller's again */
@@ -442,10 +429,13 @@ static pst_rc tick_part(pst_part *part, int64_t now, int64_t *next_ms, pst_err *
     pst_rc rc = PST_OK;
     if (part->reopen && !part->in_flight)
         return pst_part_reopen(part, err);
+    rc = pst_part_check_letters(part, err);
     bool due = part->flush || part->deadline_ms <= now;
+    if (rc != PST_OK || part->reopen)
+        return rc;
     if (due && part->open && part->open->rows)
         rc = pst_part_seal(part, err);
-    else if (due && !part->line && !part->in_flight) {
+    else if (due && !part->line && !part->in_flight && pst_window_settled(part->open)) {
         drop_open(part);
         pst_part_commit_empty(part);
         part->deadline_ms = INT64_MAX;
@@ -483,6 +473,8 @@ pst_rc pst_objects_tick(pst_objects *objects, int64_t *next_ms, pst_err *err)
     int64_t now = now_ms(objects);
     *next_ms = now + CLOCK_SLACK_MS;
     pst_rc rc = pst_objects_reap(objects, err);
+    if (rc == PST_OK)
+        rc = pst_objects_poll_letters(objects, next_ms, err);
     for (pst_part *p = objects->parts; rc == PST_OK && p; p = p->next)
         rc = tick_part(p, now, next_ms, err);
     gather_stats(objects, now);

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "runtime/budget.h"
+#include "runtime/deadletter.h"
 #include "runtime/objects.h"
 #include "runtime/pool.h"
 
@@ -73,6 +74,9 @@ struct pst_objects {
     pst_part *found[FOUND_MAX]; /* by partition: those looked up last */
     int64_t open_bytes;         /* reserved by open windows */
     pst_buf row;
+    pst_deadletters *dead;  /* NULL = no topic for them */
+    int64_t skips_since_ms; /* when their lines were counted anew */
+    int64_t skips_told, skips_held;
     bool opened;
     pthread_mutex_t done_lock;
     pthread_cond_t done_more;
@@ -104,6 +108,22 @@ void pst_objects_wait_job(pst_objects *objects, int64_t ms);
  * up. */
 pst_rc pst_part_back_off(pst_part *part, const char *what, const pst_err *why,
                          pst_err *err) PST_MUST;
+
+/* objects_letters.c */
+pst_rc pst_objects_open_letters(pst_objects *objects, pst_err *err) PST_MUST;
+/* A record that can't become a row: errors.tolerance decides. PST_E_LIMIT, retriable: no
+   room for its dead letter yet. */
+pst_rc pst_part_reject(pst_part *part, const pst_msg *msg, const pst_err *why,
+                       pst_err *err) PST_MUST;
+/* Forgets an error that says so: the record is to be offered again. */
+bool pst_objects_later(pst_rc rc, pst_err *err);
+/* Rule 11: may the window become durable? */
+bool pst_window_settled(const pst_window *window);
+/* Dead letters that failed: the partition is read again from its chain's end. */
+pst_rc pst_part_check_letters(pst_part *part, pst_err *err) PST_MUST;
+/* Once a tick: hears what is acknowledged. */
+pst_rc pst_objects_poll_letters(pst_objects *objects, int64_t *next_ms,
+                                pst_err *err) PST_MUST;
 
 /* objects_open.c */
 pst_rc pst_part_reopen(pst_part *part, pst_err *err) PST_MUST;

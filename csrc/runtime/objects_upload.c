@@ -63,7 +63,8 @@ static void append_job(void *arg)
 void pst_part_submit(pst_part *part)
 {
     if (part->in_flight || part->reopen || part->commit_first || !part->line ||
-        part->retry_at_ms > now_ms(part->objects))
+        part->retry_at_ms > now_ms(part->objects) ||
+        !pst_window_settled(&part->line->window))
         return;
     part->in_flight = true;
     part->job_start = part->chain.pos;

@@ -25,9 +25,12 @@ typedef struct pst_connector_conf {
     char *connector_class;
     int tasks_max;
     int errors_tolerance; /* enum pst_tolerance */
-    bool errors_log_enable;
+    bool errors_log_enable, errors_log_messages;
     int64_t errors_retry_timeout_ms; /* -1 = for ever */
     int64_t errors_retry_delay_max_ms;
+    char *dlq_topic; /* sinks: where records that can't become rows go; NULL = nowhere */
+    int dlq_replication;
+    bool dlq_context_headers;
 } pst_connector_conf;
 
 enum pst_tolerance { PST_TOLERANCE_NONE, PST_TOLERANCE_ALL };
@@ -126,6 +129,8 @@ typedef struct pst_sink_host {
 /* Counters of a sink, as its task's thread sees them. */
 typedef struct pst_sink_stats {
     int64_t records, rows, objects, bytes, skipped, errors, adopted;
+    int64_t dead_letters;      /* acknowledged */
+    int64_t dead_letters_lost; /* failed: their window is read again */
     int64_t buffered_bytes;
     int64_t oldest_unflushed_ms; /* age; 0 = nothing buffered */
     bool stalled;                /* the store has not answered well for some time */

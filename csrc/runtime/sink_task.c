@@ -550,6 +550,20 @@ static pst_rc finish(sink_task *task, pst_rc rc, pst_err *err)
     return why.code;
 }
 
+/* A run that is to end has ended when all has landed: a dead letter that fails at the
+   very end takes its partition back (rule 11). */
+static pst_rc work(sink_task *task, pst_err *err)
+{
+    pst_rc rc;
+    do {
+        task->ended = false;
+        rc = loop(task, err);
+        rc = finish(task, rc, err);
+    } while (rc == PST_OK && task->env->until_end && !pst_cancelled(task->env->cancel) &&
+             !task->ops->finished(task->sink));
+    return rc;
+}
+
 static void done(sink_task *task)
 {
     pst_consumer_close(task->consumer); /* may still call on_revoked() */
@@ -579,8 +593,7 @@ pst_rc pst_sink_task_run(pst_sink_run *run, pst_err *err)
                                 .self = &task};
     pst_rc rc = start(&task, err);
     if (rc == PST_OK) {
-        rc = loop(&task, err);
-        rc = finish(&task, rc, err);
+        rc = work(&task, err);
     } else if (rc == PST_E_STOPPED) {
         pst_err_clear(err);
         rc = PST_OK;
