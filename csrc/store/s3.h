@@ -83,7 +83,8 @@ pst_rc pst_s3_add_properties(const pst_s3 *s3, const pst_store_put *put,
 /* The checksum of the put's bytes, as s3.checksum says. */
 pst_rc pst_s3_add_checksum(const pst_s3 *s3, const pst_store_put *put,
                            pst_s3_headers *headers, pst_err *err) PST_MUST;
-pst_rc pst_s3_md5(const pst_chunks *chunks, pst_sv bytes, char out[PST_S3_MD5_SIZE],
+/* Of what comes from a position on, or of `bytes` if that is NULL; in base64. */
+pst_rc pst_s3_md5(pst_chunks_pos *from, pst_sv bytes, char out[PST_S3_MD5_SIZE],
                   pst_err *err) PST_MUST;
 
 /* ---- s3call.c ---- */

@@ -8,23 +8,23 @@
 
 enum { MD5 = 16, STEP = 16 * 1024 };
 
-pst_rc pst_s3_md5(const pst_chunks *chunks, pst_sv bytes, char out[PST_S3_MD5_SIZE],
+pst_rc pst_s3_md5(pst_chunks_pos *from, pst_sv bytes, char out[PST_S3_MD5_SIZE],
                   pst_err *err)
 {
     unsigned char hash[MD5];
-    char piece[STEP];
+    char scratch[STEP];
+    const char *piece;
+    size_t n;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     int ok = ctx && EVP_DigestInit_ex(ctx, EVP_md5(), NULL);
-    if (!chunks) {
+    if (!from)
         ok = ok && EVP_DigestUpdate(ctx, bytes.n ? bytes.p : "", bytes.n);
-    } else {
-        pst_chunks_pos pos = pst_chunks_begin(chunks);
-        size_t n;
-        while (ok && (n = pst_chunks_read(&pos, piece, sizeof piece)) > 0)
-            ok = EVP_DigestUpdate(ctx, piece, n);
-    }
+    while (ok && from && (n = pst_chunks_next(from, scratch, sizeof scratch, &piece)) > 0)
+        ok = EVP_DigestUpdate(ctx, piece, n);
     ok = ok && EVP_DigestFinal_ex(ctx, hash, NULL);
     EVP_MD_CTX_free(ctx);
+    if (from && from->failed)
+        return pst_chunks_failed(from, err);
     if (!ok)
         return pst_fail(err, PST_E_CONFIG,
                         "this machine's libcrypto computes no MD5 (FIPS?): set "

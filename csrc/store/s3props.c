@@ -151,7 +151,10 @@ pst_rc pst_s3_add_checksum(const pst_s3 *s3, const pst_store_put *put,
         add_crc32c(headers, put->crc32c);
     if (s3->checksum != PST_STORE_MD5)
         return PST_OK;
-    pst_rc rc = pst_s3_md5(put->chunks, put->bytes, text, err);
+    pst_chunks_pos pos = {0};
+    if (put->chunks)
+        pos = pst_chunks_begin(put->chunks);
+    pst_rc rc = pst_s3_md5(put->chunks ? &pos : NULL, put->bytes, text, err);
     if (rc == PST_OK)
         pst_s3_headers_add(headers, "Content-MD5: %s", text);
     return rc;
