@@ -299,6 +299,23 @@ void pst_creds_refused(pst_creds *creds, uint64_t serial)
     pthread_mutex_unlock(&creds->lock);
 }
 
+bool pst_creds_replaced(pst_creds *creds, uint64_t serial)
+{
+    pst_creds_keys keys;
+    pst_err ignored = PST_ERR_INIT;
+    pst_creds_refused(creds, serial);
+    if (pst_creds_get(creds, &keys, &ignored) != PST_OK)
+        return false;
+    pthread_mutex_lock(&creds->lock);
+    bool same = keys.serial == serial ||
+                (creds->old.serial == serial && strcmp(keys.id, creds->old.id) == 0 &&
+                 strcmp(keys.secret, creds->old.secret) == 0 &&
+                 strcmp(keys.token, creds->old.token) == 0);
+    pthread_mutex_unlock(&creds->lock);
+    pst_creds_wipe(&keys);
+    return !same;
+}
+
 static bool part_in(const char *part, const char *text)
 {
     return part[0] && strstr(text, part);

@@ -225,10 +225,13 @@ pst_rc pst_creds_life(const pst_creds_ctx *ctx, const pst_http_response *res,
 {
     int64_t end = 0;
     int64_t now = pst_wall_ms(ctx->env.clock);
+    int64_t server_ms = 0;
     if (!pst_creds_date(expires, &end))
         return pst_fail_retriable(err, PST_E_INVALID,
                                   "the answer does not say when the keys expire");
-    (void)pst_http_date(pst_http_header(res, "Date"), &now);
+    /* Dates are cut to seconds: it may be nearly one later there. */
+    if (pst_http_date(pst_http_header(res, "Date"), &server_ms))
+        now = server_ms + 999;
     *over = end <= now;
     *life_ms = *over ? 1 : end - now;
     return PST_OK;

@@ -116,7 +116,7 @@ typedef struct pst_s3_call {
 
 /* PST_OK for every complete HTTP answer. One that says that our clock is wrong is asked
    for once more with the right date, unless the call has a date of its own; one that says
-   that the keys have expired, with new ones. */
+   that the keys are no longer good, with new ones. */
 pst_rc pst_s3_send(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
                    pst_err *err) PST_MUST;
 /* The same in two steps, for several requests at once; nothing of the call, and not res,

@@ -258,29 +258,34 @@ static pst_rc send_once(pst_s3 *s3, const pst_s3_call *call, const char *path,
     return rc;
 }
 
+/* Refused for the keys alone, so that nothing took effect: expired ones, above all; MinIO
+   does not know them any more then. */
+static bool is_refusal_of_keys(const pst_http_response *res)
+{
+    static const char *const codes[] = {"ExpiredToken", "TokenRefreshRequired",
+                                        "InvalidToken", "InvalidTokenId",
+                                        "InvalidAccessKeyId"};
+    pst_s3xml_error said;
+    (void)pst_s3xml_error_of((pst_sv){res->body.data, res->body.len}, &said);
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (strcmp(said.code, codes[i]) == 0)
+            return true;
+    return false;
+}
+
 /* An answer that told the right time is asked for anew at once: a process that starts
    with a wrong clock must get through its first request. Not a call whose date stands
-   (rule 9): whoever dated it must decide. Keys that have expired took no effect either;
-   new ones may be at hand, and the date stays as it is. */
+   (rule 9): whoever dated it must decide. And one whose keys were refused, if there are
+   new ones; its date stays as it is. */
 static bool worth_another(pst_s3 *s3, const pst_s3_call *call,
                           const pst_http_response *res)
 {
-    pst_s3xml_error said;
     if (res->status != 403 && res->status != 400)
         return false;
     if (pst_s3_is_skewed(s3, call, res))
         return res->status == 403 && !call->dated_ms && pst_s3_learn_clock(s3, res);
-    (void)pst_s3xml_error_of((pst_sv){res->body.data, res->body.len}, &said);
-    if (strcmp(said.code, "ExpiredToken") != 0)
-        return false;
-    uint64_t before = call->headers->signed_by;
-    pst_creds_refused(s3->creds, before);
-    pst_creds_keys keys;
-    pst_err ignored = PST_ERR_INIT;
-    bool fresh =
-        pst_creds_get(s3->creds, &keys, &ignored) == PST_OK && keys.serial != before;
-    pst_creds_wipe(&keys);
-    return fresh;
+    return is_refusal_of_keys(res) &&
+           pst_creds_replaced(s3->creds, call->headers->signed_by);
 }
 
 static pst_rc make_address(const pst_s3 *s3, const pst_s3_call *call, pst_buf *path,
