@@ -253,3 +253,16 @@ pst_rc pst_chunks_failed(const pst_chunks_pos *pos, pst_err *err)
                     "records are in the topic; check spool.dir's disk",
                     strerrordesc_np(pos->failed));
 }
+
+void pst_chunks_forget(pst_chunks *chunks, const pst_chunks_pos *pos)
+{
+    while (chunks->head && chunks->head != pos->chunk) {
+        pst_chunk *chunk = chunks->head;
+        chunks->head = chunk->next;
+        chunks->len -= chunk->len;
+        chunks->reserved -= sizeof *chunk + chunk->cap;
+        pst_free(chunk);
+    }
+    if (!chunks->head)
+        chunks->tail = NULL;
+}

@@ -83,5 +83,8 @@ size_t pst_chunks_next(pst_chunks_pos *pos, char *scratch, size_t size,
                        const char **piece);
 /* PST_OK, or what pos->failed says. */
 pst_rc pst_chunks_failed(const pst_chunks_pos *pos, pst_err *err) PST_MUST;
+/* Frees the blocks before the position: what was read is given back while the rest is
+   still to be read. The position stays good, others don't; a file stays. */
+void pst_chunks_forget(pst_chunks *chunks, const pst_chunks_pos *pos);
 
 #endif

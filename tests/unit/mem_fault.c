@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@ static atomic_long fault_left = -1; /* allocations until the first failure; -1 =
 static atomic_bool fault_single;
 static atomic_long fault_hits;
 static atomic_long fault_live;
+static atomic_long fault_live_bytes;
 
 void pst_fault_set(long n)
 {
@@ -50,6 +52,11 @@ long pst_fault_live(void)
     return atomic_load(&fault_live);
 }
 
+long pst_fault_live_bytes(void)
+{
+    return atomic_load(&fault_live_bytes);
+}
+
 static bool fault_now(void)
 {
     long left = atomic_load(&fault_left);
@@ -66,8 +73,10 @@ static bool fault_now(void)
 
 static void *fault_count(void *block)
 {
-    if (block)
+    if (block) {
         atomic_fetch_add(&fault_live, 1);
+        atomic_fetch_add(&fault_live_bytes, (long)malloc_usable_size(block));
+    }
     return block;
 }
 
@@ -90,12 +99,18 @@ void *pst_realloc(void *old, size_t count, size_t size)
         return NULL;
     if (!old)
         return fault_count(malloc(bytes ? bytes : 1));
-    return realloc(old, bytes ? bytes : 1);
+    long before = (long)malloc_usable_size(old);
+    void *block = realloc(old, bytes ? bytes : 1);
+    if (block)
+        atomic_fetch_add(&fault_live_bytes, (long)malloc_usable_size(block) - before);
+    return block;
 }
 
 void pst_free(void *p)
 {
-    if (p)
+    if (p) {
         atomic_fetch_sub(&fault_live, 1);
+        atomic_fetch_sub(&fault_live_bytes, (long)malloc_usable_size(p));
+    }
     free(p);
 }

@@ -29,5 +29,6 @@ void pst_fault_resume(long paused);
 long pst_fault_hits(void);
 /* Blocks that are allocated and not freed. */
 long pst_fault_live(void);
+long pst_fault_live_bytes(void);
 
 #endif
