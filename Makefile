@@ -32,6 +32,10 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS = $(shell pkg-config --libs $(PACKAGES))
 ALL_CFLAGS = -std=c11 $(OPTIMISE) $(SANITIZE) $(WARNINGS) -fPIC -fvisibility=hidden -pthread \
              $(DEFINES) -Icsrc -I. $(PKG_CFLAGS) $(CFLAGS)
+# The plugin for s3.client=libs3, where the library is. It is GPL-3 in Debian: nothing else links it.
+LIBS3_HEADER := $(firstword $(wildcard /usr/include/libs3.h /usr/local/include/libs3.h))
+LIBS3 := $(if $(LIBS3_HEADER),$(BUILD)/penstock_libs3.so)
+LIBS3_SOURCES := $(wildcard csrc/store/libs3/*.c)
 ALL_LDFLAGS = $(SANITIZE) -pthread $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm -ldl
 # TSan sees librdkafka's threads only as POSIX': tests/tsan/c11threads.c.
@@ -49,8 +53,9 @@ setup-test:
 setup-airflow:
 	@scripts/setup.sh airflow
 
-.PHONY: daemon lib
-daemon: $(BUILD)/penstockd
+.PHONY: daemon lib libs3
+daemon: $(BUILD)/penstockd $(LIBS3)
+libs3: $(BUILD)/penstock_libs3.so ## build/penstock_libs3.so, for s3.client=libs3
 lib: $(BUILD)/libpenstock.a
 
 $(BUILD)/obj/%.o: %.c VERSION Makefile
@@ -66,6 +71,11 @@ $(BUILD)/libpenstock.a: $(OBJECTS)
 $(BUILD)/penstockd: $(DAEMON_OBJECTS) $(SHIM) $(BUILD)/libpenstock.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
+
+# It brings its own copy of what it uses of base/, and shows one symbol.
+$(BUILD)/penstock_libs3.so: $(LIBS3_SOURCES:%.c=$(BUILD)/obj/%.o) $(BUILD)/libpenstock.a
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) -shared $(if $(SANITIZE),,-Wl,-z,defs) $(ALL_LDFLAGS) $^ -ls3 -lcrypto -o $@
 
 # One program per source file; fault-injection tests bring their own allocator.
 $(BUILD)/unit/%: tests/unit/%.c $(SHIM) $(BUILD)/libpenstock.a
@@ -187,7 +197,7 @@ fuzz-diff: setup-test ## scanner against jansson, encoder against a reference: S
 	@$(PYTHON) tests/fuzz/diff.py --seconds $(or $(SECONDS),20) --seed $(SEED)
 
 # ---- lint ----
-C_FILES := $(wildcard csrc/*/*.[ch] connectors/*.c connectors/*/*.[ch] tests/unit/*.[ch] \
+C_FILES := $(wildcard csrc/*/*.[ch] csrc/store/libs3/*.[ch] connectors/*.c connectors/*/*.[ch] tests/unit/*.[ch] \
              tests/store/*.[ch] tests/bench/*.c tests/conformance/*.c tests/fuzz/*.c tests/tsan/*.c)
 PY_FILES := $(wildcard connectors airflow_provider tests scripts/*.py setup.py)
 .PHONY: lint lint-quick
@@ -221,6 +231,7 @@ docs-check: daemon
 .PHONY: install
 install: daemon ## install penstockd below PREFIX (default /usr/local)
 	install -D -m 755 $(BUILD)/penstockd $(DESTDIR)$(PREFIX)/bin/penstockd
+	$(if $(LIBS3),install -D -m 755 $(LIBS3) $(DESTDIR)$(PREFIX)/lib/penstock/penstock_libs3.so)
 
 .PHONY: help
 help: ## this list

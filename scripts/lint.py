@@ -31,7 +31,8 @@ THIRD_PARTY = {
     "curl/": re.compile(r"csrc/io/http\w*\.[ch]"),
     "jansson": re.compile(r"csrc/(runtime/chain_(root|owner)|record/infer)\.[ch]"
                           r"|csrc/(io|store)/\w+\.[ch]|connectors/.*\.[ch]"),
-    "openssl/": re.compile(r"csrc/store/\w+\.[ch]"),
+    "openssl/": re.compile(r"csrc/store/(libs3/)?\w+\.[ch]"),
+    "libs3.h": re.compile(r"csrc/store/libs3/client\.h"),
     "Python.h": re.compile(r"csrc/pyext/.*\.[ch]"),
 }  # fmt: skip
 MACHINE_PATH = re.compile(r"(?<![\w.$}/-])/(work|root|home)/[\w.-]+")

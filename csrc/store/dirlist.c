@@ -92,11 +92,10 @@ static pst_rc add_name(walk *w, size_t len, names *all, int fd,
     if (pst_dir_tmp_is(name))
         return pst_buf_add(&all->temps, name, n + 1) == PST_E_NOMEM ? PST_E_NOMEM
                                                                     : PST_OK;
-    if (len + n + 1 > PST_STORE_KEY_MAX || strcmp(name, ".") == 0 ||
-        strcmp(name, "..") == 0)
+    if (len + n > PST_STORE_KEY_MAX || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return PST_OK;
     int kind = kind_of(fd, entry);
-    if (kind < 0)
+    if (kind < 0 || (kind == 1 && len + n == PST_STORE_KEY_MAX))
         return PST_OK;
     memcpy(w->key + len, name, n + 1);
     if (kind == 1)

@@ -83,10 +83,10 @@ static pst_rc check_region(const char *value, pst_err *err)
     return PST_OK;
 }
 
-static pst_rc check_client(const char *value, pst_err *err)
+static pst_rc check_plugin(const char *value, pst_err *err)
 {
-    if (pst_sv_eq_nocase(pst_sv_of(value), PST_SV("libs3")))
-        return pst_fail(err, PST_E_CONFIG, "libs3 is not built yet: use curl");
+    if (value[0] && value[0] != '/')
+        return pst_fail(err, PST_E_CONFIG, "the whole path, from / on");
     return PST_OK;
 }
 
@@ -299,9 +299,25 @@ static const pst_setting rows[] = {
      ROW(client),
      .def = "curl",
      .choices = client_choices,
-     .check = check_client,
      .importance = PST_CONF_LOW,
-     .doc = "Which client speaks to S3: curl, or libs3 for old stores (not built yet)."},
+     .doc = "Which client speaks to S3: curl, or libs3 for old stores that want "
+            "Signature V2: a plugin of its own (docs/stores.md), which cannot create "
+            "conditionally, so the guarantee is at-least-once under split brain."},
+    {.name = "s3.libs3.plugin",
+     .type = PST_CONF_STRING,
+     ROW(libs3_plugin),
+     .check = check_plugin,
+     .importance = PST_CONF_LOW,
+     .doc = "The path of penstock_libs3.so for s3.client=libs3. Unset: the folder "
+            "$PST_PLUGIN_DIR; without that beside the program, then in lib/penstock "
+            "beside the program's folder."},
+    {.name = "s3.libs3.allow.unverified.tls",
+     .type = PST_CONF_BOOL,
+     ROW(libs3_unverified_tls),
+     .def = "false",
+     .importance = PST_CONF_LOW,
+     .doc = "Lets libs3 2 speak https, whose certificates it does not verify: anybody on "
+            "the way could take the store's place."},
     {.name = "store.request.timeout.ms",
      .type = PST_CONF_MS,
      ROW(request_timeout_ms),
@@ -327,6 +343,25 @@ static bool set(const char *value)
     return value && value[0];
 }
 
+/* What no version of libs3 can do. */
+static void check_libs3(const pst_store_conf *conf, const pst_props *props,
+                        pst_conf_report *report)
+{
+    static const char *const unknown[] = {"s3.ssea.name", "s3.sse.kms.key.id",
+                                          "s3.object.tagging.key.value.pairs",
+                                          "s3.storage.class", "store.ssl.ca.location"};
+    const pst_prop *client = pst_props_find(props, "s3.client");
+    if (conf->url && strncmp(conf->url, "file:", 5) == 0)
+        pst_conf_error(report, client, "s3.client",
+                       "libs3 does not write to a directory: remove it");
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        const pst_prop *found = pst_props_find(props, unknown[i]);
+        if (found && set(found->value))
+            pst_conf_error(report, found, unknown[i],
+                           "not with s3.client=libs3, which cannot send it");
+    }
+}
+
 void pst_store_conf_check(const pst_store_conf *conf, const pst_props *props,
                           pst_conf_report *report)
 {
@@ -342,4 +377,6 @@ void pst_store_conf_check(const pst_store_conf *conf, const pst_props *props,
         pst_conf_error(report, pst_props_find(props, "s3.sse.kms.key.id"),
                        "s3.sse.kms.key.id", "needs s3.ssea.name=aws:kms");
     pst_store_access_check(conf, props, report);
+    if (conf->client == PST_STORE_LIBS3)
+        check_libs3(conf, props, report);
 }

@@ -3,6 +3,8 @@
  */
 #include "store/store.h"
 
+#include "store/plugin.h"
+
 #include <stdio.h>
 
 /* ---- opening ---- */
@@ -13,8 +15,7 @@ pst_rc pst_store_open(pst_store **out, const pst_store_conf *conf, const pst_clo
     if (conf->url && strncmp(conf->url, "file:", 5) == 0)
         return pst_store_dir.open(out, conf, clock, cancel, log, err);
     if (conf->client == PST_STORE_LIBS3)
-        return pst_fail(err, PST_E_UNSUPPORTED,
-                        "s3.client=libs3 is not built yet: use curl");
+        return pst_store_plugin_open(out, conf, clock, cancel, log, err);
     return pst_store_s3.open(out, conf, clock, cancel, log, err);
 }
 

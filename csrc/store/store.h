@@ -47,6 +47,8 @@ typedef struct pst_store_conf {
     char *metadata, *bucket_owner;
     int checksum; /* enum pst_store_checksum */
     int client;   /* enum pst_store_client */
+    char *libs3_plugin;
+    bool libs3_unverified_tls;
     char *ca_file, *client_cert, *client_key, *client_key_password;
     char *proxy_url, *proxy_user, *proxy_password;
     char *sts_role_arn, *sts_external_id, *sts_session_name, *sts_endpoint;

@@ -22,6 +22,9 @@ typedef struct suite {
     const pst_store_driver *driver;
     pst_log *log;
     bool keep;
+    bool spaces;     /* this libs3 holds keys with spaces: it is 4 or newer */
+    int peer_client; /* enum pst_store_client, -1 = none */
+    pst_store *peer; /* another driver on the same store, or NULL */
     char base[64];
     pst_err err;
 } suite;
@@ -37,6 +40,21 @@ typedef struct suite {
     } while (0)
 
 /* ---- helpers ---- */
+
+static inline bool is_libs3(const pst_store_driver *driver)
+{
+    return strcmp(driver->name, "libs3") == 0;
+}
+
+static inline bool creates(const suite *s)
+{
+    return !is_libs3(s->driver);
+}
+
+static inline bool is_service(const suite *s)
+{
+    return s->driver != &pst_store_dir;
+}
 
 typedef struct names {
     char key[PST_STORE_KEY_MAX + 1];
@@ -64,8 +82,22 @@ static inline pst_rc put_text(suite *s, const char *key, const char *link,
                          .crc32c = pst_crc32c(0, text, strlen(text)),
                          .content_type = "text/csv",
                          .meta = meta,
-                         .create_only = create_only};
+                         .create_only = create_only && creates(s)};
     return s->driver->put(s->store, &put, err);
+}
+
+/* A conditional create of a key that is there; or the driver says that it has none. */
+static inline void expect_taken(suite *s, const char *key, const char *link)
+{
+    pst_store_put put = {.key = key,
+                         .link = link,
+                         .bytes = PST_SV("another"),
+                         .crc32c = pst_crc32c(0, "another", 7),
+                         .create_only = true};
+    expect_rc(s, s->driver->put(s->store, &put, &s->err),
+              creates(s) ? PST_E_EXISTS : PST_E_UNSUPPORTED);
+    assert_false(s->err.retriable);
+    assert_false(s->err.unknown);
 }
 
 static inline pst_rc put_plain(suite *s, const char *key, const char *text,
@@ -136,7 +168,17 @@ static inline void list_into(suite *s, const char *prefix, const char *after,
 
 /* ---- the cases, by file ---- */
 
-extern const struct CMUnitTest suite_objects[], suite_keys[], suite_services[];
-extern const size_t suite_objects_n, suite_keys_n, suite_services_n;
+extern const struct CMUnitTest suite_objects[], suite_keys[], suite_odd[],
+    suite_services[], suite_peer[];
+extern const size_t suite_objects_n, suite_keys_n, suite_odd_n, suite_services_n,
+    suite_peer_n;
+
+/* ---- suite_odd.c ---- */
+
+void odd_text(size_t i, char *out, size_t size);
+void odd_key(const suite *s, size_t i, char *out, size_t size);
+bool odd_refused(const pst_store_driver *driver, bool spaces, const char *key);
+void odd_meta(pst_store_meta *meta, size_t first, size_t n);
+void expect_meta(const pst_store_meta *got, const pst_store_meta *want);
 
 #endif

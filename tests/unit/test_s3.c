@@ -181,12 +181,31 @@ static void test_bad_settings(void **state)
         assert_null(store);
         assert_non_null(strstr(err.text, cases[i].text));
     }
-    pst_store *store = NULL;
-    pst_err err = PST_ERR_INIT;
+}
+
+/* What needs no libs3: a plugin that is not there, or is none. */
+static void test_no_plugin(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        const char *path, *text;
+    } cases[] = {{"/nowhere/penstock_libs3.so", "cannot be read"},
+                 {"/proc/self/exe", "cannot load the plugin"},
+                 {"/proc/version", "cannot load the plugin"}};
     f->conf.client = PST_STORE_LIBS3;
-    assert_int_equal(pst_store_open(&store, &f->conf, &f->clock, NULL, NULL, &err),
-                     PST_E_UNSUPPORTED);
-    assert_non_null(strstr(err.text, "not built yet"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[100];
+        pst_store *store = NULL;
+        pst_err err = PST_ERR_INIT;
+        snprintf(path, sizeof path, "%s", cases[i].path);
+        f->conf.libs3_plugin = path;
+        assert_int_equal(pst_store_open(&store, &f->conf, &f->clock, NULL, NULL, &err),
+                         PST_E_CONFIG);
+        assert_null(store);
+        assert_non_null(strstr(err.text, cases[i].text));
+        assert_non_null(strstr(err.text, "libs3-dev"));
+        assert_non_null(strstr(err.text, "s3.libs3.plugin"));
+    }
 }
 
 static void test_metadata_goes_out_as_ascii(void **state)
@@ -402,6 +421,7 @@ int main(void)
         CASE(test_virtual_host),
         CASE(test_endpoints),
         CASE(test_bad_settings),
+        CASE(test_no_plugin),
         CASE(test_metadata_goes_out_as_ascii),
         CASE(test_list_pages),
         CASE(test_list_request),
