@@ -81,6 +81,16 @@ check_test() {
     need_program go golang-go
 }
 
+# For the plugin of s3.client=libs3 and its tests; a distribution may not have it.
+install_optional() {
+    [ -e /usr/include/libs3.h ] && return
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1 ||
+        ! DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
+            install -y --no-install-recommends libs3-dev >/dev/null 2>&1 </dev/null; then
+        echo "setup: no libs3-dev: the plugin for s3.client=libs3 is not built or tested"
+    fi
+}
+
 check_airflow() {
     need_file '/usr/lib/postgresql/*/bin/initdb' postgresql
     need_program setpriv util-linux
@@ -138,6 +148,7 @@ if [ "$mode" = airflow ]; then
 fi
 check_python
 install_missing
+[ "$mode" = build ] || install_optional
 [ -n "$python" ] || python=$(find_python)
 [ -n "$python" ] || fail "Python 3.11 or newer is needed, and this system's is older"
 make_venv

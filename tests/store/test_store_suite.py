@@ -71,6 +71,30 @@ def test_minio_virtual_host(programs: Path, server: Minio) -> None:
     passed(run(programs, *options, env=server.aws_env()))
 
 
+def test_libs3(programs: Path, server: Minio, plugin: Path) -> None:
+    """The whole suite by libs3 (Signature V2); what it writes is read by our client."""
+    options = ("--url", server.endpoint, "--bucket", BUCKET)
+    clients = ("--client", "libs3", "--peer", "curl")
+    env = {**server.aws_env(), "PST_PLUGIN_DIR": str(plugin.parent)}
+    passed(run(programs, *options, *clients, env=env))
+
+
+def test_libs3_virtual_host(programs: Path, server: Minio, plugin: Path) -> None:
+    """http://bucket.host/key, which Signature V2 signs in another way."""
+    options = ("--url", f"http://localhost:{server.port}", "--bucket", BUCKET)
+    clients = ("--client", "libs3", "--virtual-host", "--filter", "*round*")
+    env = {**server.aws_env(), "PST_PLUGIN_DIR": str(plugin.parent)}
+    passed(run(programs, *options, *clients, env=env))
+
+
+def test_libs3_reads_ours(programs: Path, server: Minio, plugin: Path) -> None:
+    """libs3 as an independent second reader of what our client has written."""
+    options = ("--url", server.endpoint, "--bucket", BUCKET)
+    clients = ("--client", "curl", "--peer", "libs3", "--filter", "test_peer")
+    env = {**server.aws_env(), "PST_PLUGIN_DIR": str(plugin.parent)}
+    passed(run(programs, *options, *clients, env=env))
+
+
 def test_credentials_of_a_profile(programs: Path, server: Minio, tmp_path: Path) -> None:
     """The shared credentials file serves when nothing else does."""
     path = tmp_path / "credentials"

@@ -303,17 +303,20 @@ static pst_rc confirm(const put_call *p, pst_err *err)
     pst_store_info info;
     head_call head;
     const pst_libs3_call *call = &p->call;
-    pst_rc rc = run_head(call->l3, call->key, &head, &info, err);
-    if (rc == PST_OK &&
-        (strcmp(head.md5, p->md5) != 0 || info.size != (int64_t)size_of(p->put)))
-        rc = pst_fail(
-            err, PST_E_IO,
-            "PUT s3://%s/%.200s: libs3 says it is done, but a HEAD finds another "
-            "object of %lld bytes there: the PUT has failed",
-            call->l3->bucket, call->key, (long long)info.size);
-    else if (rc == PST_E_NOT_FOUND)
-        pst_err_context(err, "libs3 says that a PUT is done, but nothing is there");
-    return rc;
+    pst_err why = PST_ERR_INIT;
+    pst_rc rc = run_head(call->l3, call->key, &head, &info, &why);
+    if (rc != PST_OK && rc != PST_E_NOT_FOUND) {
+        *err = why;
+        return rc;
+    }
+    if (rc == PST_OK && info.size == (int64_t)size_of(p->put) &&
+        strcmp(head.md5, p->md5) == 0)
+        return PST_OK;
+    return pst_fail(err, PST_E_IO,
+                    "PUT s3://%s/%.200s: libs3 says that it is done, but a HEAD finds %s "
+                    "there: the store has refused it, or something on the way",
+                    call->l3->bucket, call->key,
+                    rc == PST_OK ? "another object" : "nothing");
 }
 
 static pst_rc send_and_confirm(put_call *p, pst_err *err)

@@ -65,6 +65,7 @@ static const meaning table[] = {
      "the store waited too long for the data"},
     {S3StatusErrorIncompleteBody, PST_E_IO, RETRY | UNKNOWN, 400, DAMAGED},
     {S3StatusErrorBadDigest, PST_E_IO, RETRY | UNKNOWN, 400, DAMAGED},
+    {S3StatusInternalError, PST_E_IO, RETRY | UNKNOWN, 0, "the connection failed"},
     {S3StatusConnectionFailed, PST_E_IO, RETRY | UNKNOWN, 0, "the connection failed"},
     {S3StatusFailedToConnect, PST_E_IO, RETRY, 0,
      "the store cannot be reached: check store.url"},
