@@ -138,7 +138,8 @@ struct pst_setting {
     const char *def;            /* as a user would write it; NULL = unset */
     int64_t min, max;           /* for numbers; both 0 = no range */
     const char *const *choices; /* ENUM: NULL-terminated */
-    pst_conf_check check;       /* may be NULL */
+    const char *prefix;   /* ENUM: may stand before a choice (a Java package); or NULL */
+    pst_conf_check check; /* may be NULL */
     pst_conf_importance importance;
     const char *doc; /* a sentence or two; units named */
 };

@@ -183,10 +183,11 @@ static pst_rc parse_enum(const pst_setting *row, const char *text, bool secret,
                          pst_conf_value *out, pst_err *err)
 {
     char list[320], shown[PST_CONF_SHOWN];
-    size_t used = 0;
+    size_t used = 0, skip = row->prefix ? strlen(row->prefix) : 0;
     list[0] = '\0';
+    const char *word = skip && strncmp(text, row->prefix, skip) == 0 ? text + skip : text;
     for (size_t i = 0; row->choices[i]; i++) {
-        if (pst_sv_eq_nocase(pst_sv_of(text), pst_sv_of(row->choices[i]))) {
+        if (pst_sv_eq_nocase(pst_sv_of(word), pst_sv_of(row->choices[i]))) {
             out->n = (int64_t)i;
             return PST_OK;
         }

@@ -14,6 +14,25 @@ static pst_setting row_of(pst_conf_type type, int64_t min, int64_t max)
                          .choices = type == PST_CONF_ENUM ? sample_dialects : NULL};
 }
 
+/* partitioner.class may be written as Kafka Connect's users do, with its Java package. */
+static void takes_a_choice_behind_its_prefix(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t n; /* -1 = refused */
+    } cases[] = {{"rfc4180", 1}, {"io.x.rfc4180", 1}, {"io.x.", -1},
+                 {"io.x", -1},   {"io.y.spark", -1},  {"io.x.io.x.spark", -1}};
+    pst_setting row = row_of(PST_CONF_ENUM, 0, 0);
+    (void)state;
+    row.prefix = "io.x.";
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        pst_conf_value value = {.n = -1};
+        pst_rc rc = pst_conf_value_parse(&row, cases[i].text, false, &value, NULL);
+        assert_int_equal(rc, cases[i].n < 0 ? PST_E_CONFIG : PST_OK);
+        assert_int_equal(value.n, cases[i].n);
+    }
+}
+
 static void takes_numbers(void **state)
 {
     (void)state;
@@ -336,6 +355,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_numbers),
+        cmocka_unit_test(takes_a_choice_behind_its_prefix),
         cmocka_unit_test(refuses_numbers),
         cmocka_unit_test(takes_and_refuses_fractions),
         cmocka_unit_test(splits_lists),
