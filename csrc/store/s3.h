@@ -48,6 +48,7 @@ typedef struct pst_s3 {
     char *bucket, *region;
     char host[PST_S3_HOST_MAX]; /* as in the Host header */
     bool tls, unsigned_payload, path_style;
+    bool proxied; /* s3.proxy.url is set */
     bool aws_url; /* store.url names one of AWS's hosts, and so a region */
     int64_t timeout_ms;
     char *extra[PST_S3_EXTRA_MAX]; /* headers of every object; first those that the */
@@ -137,6 +138,9 @@ bool pst_s3_learn_clock(pst_s3 *s3, const pst_http_response *res);
 const char *pst_s3_method_name(pst_s3_method method);
 
 /* ---- s3fail.c ---- */
+
+/* Adds to what the network, TLS or a proxy says which setting may help. */
+void pst_s3_advise(const pst_s3 *s3, const pst_http_response *res, pst_err *err);
 
 /* The store refused a request for the date of its signature. */
 bool pst_s3_is_skewed(const pst_s3 *s3, const pst_s3_call *call,

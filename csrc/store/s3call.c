@@ -231,6 +231,7 @@ static void note_unknown(const pst_s3 *s3, const pst_s3_call *call,
 {
     if (!err)
         return;
+    pst_s3_advise(s3, res, err);
     pst_err_context(err, "%s s3://%s/%.200s", pst_s3_method_name(call->method),
                     s3->bucket, call->key ? call->key : "");
     bool changes = call->method == PST_S3_PUT || call->method == PST_S3_POST;

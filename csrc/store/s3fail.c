@@ -269,3 +269,28 @@ pst_rc pst_s3_fail(pst_s3 *s3, const pst_s3_call *call, const pst_http_response 
         *err = why;
     return what.rc;
 }
+
+void pst_s3_advise(const pst_s3 *s3, const pst_http_response *res, pst_err *err)
+{
+    static const struct {
+        const char *said, *advice;
+    } ways[] = {
+        {"local issuer", "set store.ssl.ca.location"},
+        {"self-signed certificate", "set store.ssl.ca.location"},
+        {"self signed certificate", "set store.ssl.ca.location"},
+        {"certificate required", "set store.ssl.certificate.location"},
+        {"client certificate", "check store.ssl.certificate.location"},
+        {"private key", "check store.ssl.key.location and store.ssl.key.password"},
+        {"response 407", "check s3.proxy.user and s3.proxy.password"},
+        {"407 from proxy", "check s3.proxy.user and s3.proxy.password"},
+    };
+    const char *advice = NULL;
+    size_t used = strlen(err->text);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways && !advice; i++)
+        if (strstr(err->text, ways[i].said))
+            advice = ways[i].advice;
+    if (!advice && s3->proxied && !res->sent && err->code != PST_E_STOPPED)
+        advice = "by way of s3.proxy.url";
+    if (advice)
+        snprintf(err->text + used, sizeof err->text - used, " (%s)", advice);
+}

@@ -71,6 +71,7 @@ pst_rc pst_s3_configure(pst_s3 *s3, const pst_store_conf *conf, pst_err *err)
     if (!s3->bucket || !s3->region)
         return pst_fail_nomem(err, "the S3 client");
     s3->path_style = conf->path_style;
+    s3->proxied = set(conf->proxy_url);
     s3->timeout_ms = conf->request_timeout_ms > 0 ? conf->request_timeout_ms : 60000;
     pst_rc rc = set_endpoint(s3, conf->url, err);
     if (rc == PST_OK)

@@ -124,6 +124,19 @@ static pst_rc check_storage_class(const char *value, pst_err *err)
     return PST_OK;
 }
 
+/* What S3 takes in a tag; whatever is not ASCII is left to it. */
+static bool is_tag_text(pst_sv text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                    (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
+        if (!word && !memchr(" _.:/=+-@", c, 9))
+            return false;
+    }
+    return true;
+}
+
 static pst_rc check_tags(const char *value, pst_err *err)
 {
     pst_sv rest = pst_sv_of(value);
@@ -136,6 +149,9 @@ static pst_rc check_tags(const char *value, pst_err *err)
             continue;
         if (!val.p || !key.n || key.n > 128 || pst_sv_trim(val).n > 256)
             return pst_fail(err, PST_E_CONFIG, "write tags as key:value,key:value");
+        if (!is_tag_text(one))
+            return pst_fail(err, PST_E_CONFIG,
+                            "tags are of letters, digits, blanks and _.:/=+-@");
         if (++n > 10)
             return pst_fail(err, PST_E_CONFIG, "S3 takes ten tags at most");
     }

@@ -43,6 +43,9 @@ static void test_put_properties(void **state)
     f->conf.tagging = (char[]){"team:a b, cost&co:1=2 ,"};
     f->conf.storage_class = (char[]){"STANDARD_IA"};
     f->conf.session_token = (char[]){TOKEN};
+    f->conf.metadata = (char[]){"origin:kafka prod, tier:gold,"};
+    f->conf.bucket_owner = (char[]){"123456789012"};
+    f->conf.checksum = PST_STORE_MD5;
     open_store(f);
     assert_int_equal(put(f), PST_OK);
     static const char *const lines[] = {
@@ -52,6 +55,10 @@ static void test_put_properties(void **state)
         "\r\nx-amz-tagging: team=a%20b&cost%26co=1%3D2\r\n",
         "\r\nx-amz-storage-class: STANDARD_IA\r\n",
         "\r\nx-amz-security-token: " TOKEN "\r\n",
+        "\r\nx-amz-meta-origin: kafka prod\r\n",
+        "\r\nx-amz-meta-tier: gold\r\n",
+        "\r\nx-amz-expected-bucket-owner: 123456789012\r\n",
+        "\r\nContent-MD5: JfnnlDI7RTiF9RgfG2JNCw==\r\n",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (!strstr(f->seen, lines[i]))
@@ -60,6 +67,10 @@ static void test_put_properties(void **state)
     pst_store_put own = {.key = "topics/_penstock/t/0/root.json", .bytes = PST_SV("{}")};
     assert_int_equal(f->store->driver->put(f->store, &own, &f->err), PST_OK);
     assert_null(strstr(f->seen, "x-amz-storage-class"));
+    assert_null(strstr(f->seen, "x-amz-meta-origin"));
+    assert_null(strstr(f->seen, "x-amz-checksum"));
+    assert_non_null(strstr(f->seen, "Content-MD5: mZFLkyvTelC5g8XnyQrpOw=="));
+    assert_non_null(strstr(f->seen, "x-amz-expected-bucket-owner: 123456789012"));
     assert_non_null(strstr(f->seen, "x-amz-acl"));
     assert_null(strstr(f->seen, "If-None-Match"));
     assert_non_null(strstr(f->seen, "\r\nContent-Type: application/octet-stream\r\n"));

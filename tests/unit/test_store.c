@@ -297,6 +297,7 @@ static void test_bad_settings(void **state)
         {"s3.object.tagging.key.value.pairs=a:1,b:1,c:1,d:1,e:1,f:1,g:1,h:1,i:1,j:1,k:"
          "1\n",
          "ten tags"},
+        {"s3.object.tagging.key.value.pairs=a&b:c\n", "_.:/=+-@"},
         {"s3.storage.class=cheap\n", "STANDARD_IA"},
         {"aws.access.key.id=x\n", "set together"},
         {"aws.secret.access.key=hunter2\n", "set together"},
