@@ -406,6 +406,54 @@ static void test_refused_keys_are_read_anew(void **state)
     unsetenv("AWS_SHARED_CREDENTIALS_FILE");
 }
 
+static bool refuse_old_keys(void *opaque, fault_request *req)
+{
+    fixture *f = opaque;
+    snprintf(f->seen, sizeof f->seen, "%s", req->head.data);
+    if (strstr(req->head.data, "Credential=OLDKEY/"))
+        fault_answer(req, "403 Forbidden", "", XML("InvalidAccessKeyId"));
+    else
+        fault_answer(req, "200 OK", "ETag: \"x\"\r\n", "");
+    return true;
+}
+
+/* Keys that have expired are replaced within the request, whose date stays (rule 9): the
+   caller sees no error. Without other keys it is one, after one try. */
+static void test_keys_are_replaced_within_a_request(void **state)
+{
+    fixture *f = *state;
+    char path[] = "/tmp/pst-test-creds-XXXXXX";
+    static const char one[] = "[default]\naws_access_key_id=OLDKEY\n"
+                              "aws_secret_access_key=x\n";
+    static const char two[] = "[default]\naws_access_key_id=NEWKEY\n"
+                              "aws_secret_access_key=x\n";
+    int fd = mkstemp(path);
+    pst_store_put request = {.key = "k", .bytes = PST_SV("x"), .dated_ms = 1795464000000};
+    assert_int_equal(pwrite(fd, one, sizeof one - 1, 0), sizeof one - 1);
+    setenv("AWS_SHARED_CREDENTIALS_FILE", path, 1);
+    unsetenv("AWS_ACCESS_KEY_ID");
+    unsetenv("AWS_PROFILE");
+    f->conf.access_key_id = NULL;
+    f->conf.secret_access_key = NULL;
+    f->server.handler = refuse_old_keys;
+    open_store(f);
+    assert_int_equal(f->store->driver->put(f->store, &request, &f->err), PST_E_AUTH);
+    assert_int_equal(f->server.requests, 1);
+    open_store(f);
+    f->server.handler = answer;
+    assert_int_equal(put(f), PST_OK); /* it has the old keys now */
+    f->server.handler = refuse_old_keys;
+    assert_int_equal(pwrite(fd, two, sizeof two - 1, 0), sizeof two - 1);
+    pst_err_clear(&f->err);
+    assert_int_equal(f->store->driver->put(f->store, &request, &f->err), PST_OK);
+    assert_int_equal(f->server.requests, 4);
+    assert_non_null(strstr(f->seen, "Credential=NEWKEY/"));
+    assert_non_null(strstr(f->seen, "\r\nx-amz-date: 20261123T200000Z\r\n"));
+    unlink(path);
+    close(fd);
+    unsetenv("AWS_SHARED_CREDENTIALS_FILE");
+}
+
 static void test_bad_requests(void **state)
 {
     fixture *f = *state;
@@ -439,6 +487,7 @@ int main(void)
         CASE(test_bad_listings),
         CASE(test_clock_is_corrected),
         CASE(test_refused_keys_are_read_anew),
+        CASE(test_keys_are_replaced_within_a_request),
         CASE(test_bad_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
