@@ -78,6 +78,11 @@ class Link:
         return int(match[1]) if match else -1
 
 
+def empty_size(extension: str) -> int:
+    """How large an object without rows is: a seal. Any with rows is larger."""
+    return {".gz": 20, ".zst": 13}.get(extension[extension.rfind(".") :], 0)
+
+
 def slashed(folder: str) -> str:
     """A folder as the beginning of a key."""
     return f"{folder}/" if folder else ""
@@ -213,10 +218,11 @@ class Chain:
         links = self.store.links
         prefix = self.link_prefix(place) if links else self.data_prefix(place)
         after: str | None = f"{prefix}{start - 1:020d}~" if start else None
+        empty = empty_size(place.extension)
         while True:
             found, after = self._page(place, prefix, after)
             for at, size, key in found:
-                if at >= look_from or size == 0 or links:
+                if at >= look_from or size <= empty or links:
                     link = self._look(place, at, size, key)
                     if at >= look_from or link.seal:
                         yield link

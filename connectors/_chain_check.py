@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from penstock._chain import Chain, Commit, Link, Place
+from penstock._chain import Chain, Commit, Link, Place, empty_size
 
 NO_END = 1 << 63
 _MOVE = "it was copied, renamed or written by another program; move it away"
@@ -121,7 +121,7 @@ class _Check:
                 f"{link.key} names {link.text('last')!r} as its last record, which is "
                 f"not in [{link.start}, {link.next}): {_RESTORE}"
             )
-        if (link.size == 0) != (rows == 0):
+        if (link.size <= empty_size(link.place.extension)) != (rows == 0):
             return f"{link.key} says {rows} rows and has {link.size} bytes: restore it"
         return None
 

@@ -33,6 +33,8 @@ THIRD_PARTY = {
                           r"|csrc/(io|store)/\w+\.[ch]|connectors/.*\.[ch]"),
     "openssl/": re.compile(r"csrc/store/(libs3/)?\w+\.[ch]"),
     "libs3.h": re.compile(r"csrc/store/libs3/client\.h"),
+    "zlib.h": re.compile(r"csrc/format/gzip\.c"),
+    "zstd": re.compile(r"csrc/format/zstd\.c"),
     "Python.h": re.compile(r"csrc/pyext/.*\.[ch]"),
 }  # fmt: skip
 MACHINE_PATH = re.compile(r"(?<![\w.$}/-])/(work|root|home)/[\w.-]+")

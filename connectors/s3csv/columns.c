@@ -30,6 +30,13 @@ pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
     return pst_format_csv.open(writer, &csv, columns, n, err);
 }
 
+void pst_s3csv_extension(const pst_s3csv_conf *conf, char out[PST_EXTENSION_MAX + 1])
+{
+    const pst_compression *method = pst_compress_method(&conf->compress);
+    snprintf(out, PST_EXTENSION_MAX + 1, "%s%s", pst_format_csv.extension,
+             method ? method->extension : "");
+}
+
 /* Without the partitioner's fields: what is wrong with them is told for each of them. */
 static pst_rc try_columns(const pst_s3csv_conf *conf, pst_err *err)
 {

@@ -18,6 +18,7 @@ struct pst_sink {
     pst_partitioner *partitioner; /* NULL unless routed */
     pst_store *store;
     pst_encoder encoder;
+    char extension[PST_EXTENSION_MAX + 1];
     pst_objects *objects;
 };
 
@@ -67,6 +68,9 @@ static void fingerprint(const pst_s3csv_conf *conf, char out[17])
     rows = pst_crc32c(rows, &conf->on_null, sizeof conf->on_null);
     if (pst_layout_is_routed((pst_layout)conf->objects.layout))
         rows = pst_conf_sum(rows, &pst_partitioner_section, &conf->partitioner);
+    const pst_compression *method = pst_compress_method(&conf->compress);
+    if (method)
+        text = pst_crc32c(text, method->name, strlen(method->name));
     snprintf(out, 17, "%08x%08x", rows, text);
 }
 
@@ -108,12 +112,18 @@ static pst_rc open_encoder(pst_sink *sink, pst_err *err)
     if (rc != PST_OK)
         return rc;
     bool headers = pst_reader_set_headers(sink->reader, pst_kafka_header);
-    sink->encoder = (pst_encoder){.extension = pst_format_csv.extension,
-                                  .content_type = pst_format_csv.content_type,
-                                  .routed = sink->partitioner != NULL,
-                                  .begin = begin,
-                                  .encode = headers ? encode_with_headers : encode,
-                                  .self = sink};
+    const pst_compression *method = pst_compress_method(&conf->compress);
+    pst_s3csv_extension(conf, sink->extension);
+    sink->encoder =
+        (pst_encoder){.extension = sink->extension,
+                      .content_type = pst_format_csv.content_type,
+                      .compression = method,
+                      .compression_level = pst_compress_level(&conf->compress),
+                      .compression_header = method && conf->compress.header,
+                      .routed = sink->partitioner != NULL,
+                      .begin = begin,
+                      .encode = headers ? encode_with_headers : encode,
+                      .self = sink};
     fingerprint(conf, sink->encoder.schema);
     return rc;
 }

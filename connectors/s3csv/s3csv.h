@@ -4,6 +4,7 @@
 #ifndef PST_CONNECTORS_S3CSV_H
 #define PST_CONNECTORS_S3CSV_H
 
+#include "format/compress.h"
 #include "format/format.h"
 #include "record/record.h"
 #include "runtime/objects.h"
@@ -19,6 +20,7 @@ typedef struct pst_s3csv_conf {
     int on_null; /* enum pst_null_values */
     pst_reader_conf reader;
     pst_csv_conf csv;
+    pst_compress_conf compress;
     pst_objects_conf objects;
     pst_partitioner_conf partitioner;
     pst_store_conf store;
@@ -33,6 +35,8 @@ pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
    go together? What is wrong goes to the report, at the setting it is about. */
 void pst_s3csv_check_columns(const pst_s3csv_conf *conf, const pst_props *props,
                              pst_conf_report *report);
+/* ".csv", ".csv.gz": what the objects' names end with. */
+void pst_s3csv_extension(const pst_s3csv_conf *conf, char out[PST_EXTENSION_MAX + 1]);
 extern const pst_connector pst_s3csv;
 
 #endif

@@ -32,7 +32,7 @@ static const pst_setting ROWS[] = {
      .max = 22,
      .importance = PST_CONF_LOW,
      .doc = "How hard it tries: gzip 1 to 9, zstd 1 to 22; -1 = the method's default (6 "
-            "and 3). zstd's memory is bounded to 16 MiB a compressor at every level."},
+            "and 3). zstd's memory is bounded to 12 MiB a compressor at every level."},
     {.name = "s3.compression.header",
      .type = PST_CONF_BOOL,
      .offset = AT(header),

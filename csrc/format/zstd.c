@@ -1,7 +1,7 @@
 /*
  * zstd.c - one zstd frame (RFC 8878) by libzstd, with the content's size and checksum.
  *
- * The tables are cut so that a compressor takes at most 16 MiB at any level, and the
+ * The tables are cut so that a compressor takes at most 12 MiB at any level, and the
  * window to 2 MiB, well within the 8 MiB that RFC 9659 lets an HTTP client refuse beyond.
  * Levels above 15 or so then differ in effort more than in outcome. Allocator and
  * parameters of that kind are in the part of zstd.h that is for those who say so.

@@ -375,6 +375,8 @@ static PyObject *get_settings(store *self, void *unused)
         return NULL;
     const pst_s3csv_conf *conf = conf_of(self);
     const char *layout = pst_layout_name((pst_layout)conf->objects.layout);
+    char extension[PST_EXTENSION_MAX + 1];
+    pst_s3csv_extension(conf, extension);
     PyObject *topics = PyList_New(0), *dict = topics ? PyDict_New() : NULL;
     int rc = dict ? 0 : -1;
     for (size_t i = 0; rc == 0 && i < conf->topics.n; i++) {
@@ -389,7 +391,7 @@ static PyObject *get_settings(store *self, void *unused)
     if (rc == 0)
         rc = pypst_dict_take(dict, "layout", pypst_text(layout));
     if (rc == 0)
-        rc = pypst_dict_take(dict, "extension", pypst_text(pst_format_csv.extension));
+        rc = pypst_dict_take(dict, "extension", pypst_text(extension));
     if (rc == 0)
         rc = pypst_dict_take(dict, "topics", Py_NewRef(topics));
     Py_XDECREF(topics);

@@ -14,6 +14,7 @@
  * that was left is not gone back to unless the settings say from where: a daemon with old
  * settings that is started again would undo the change.
  */
+#include "format/compress.h"
 #include "runtime/chain_internal.h"
 
 #include <stdio.h>
@@ -156,9 +157,11 @@ pst_rc pst_chain_seal(pst_chain *chain, pst_window *window, int64_t dated_ms,
     if (rc != PST_OK || there)
         return rc;
     pst_chain_link(chain, chain->pos, link);
+    pst_sv empty = pst_compress_empty(chain->at.extension); /* a good file, too */
     pst_store_put put = {.key = key,
                          .link = link,
-                         .bytes = {"", 0},
+                         .bytes = empty,
+                         .crc32c = pst_crc32c(0, empty.p, empty.n),
                          .content_type = conf->content_type,
                          .meta = &meta,
                          .create_only = conf->conditional,

@@ -30,6 +30,9 @@ static void init_chain_conf(pst_objects *objects, const pst_objects_options *opt
         .layout = (pst_layout)conf->layout,
         .extension = options->encoder->extension,
         .content_type = options->encoder->content_type,
+        .content_encoding = options->encoder->compression_header
+                                ? options->encoder->compression->name
+                                : NULL,
         .group = env->group,
         .take_over_from = objects->take_over_group,
         .layout_from = conf->layout_from,
@@ -64,6 +67,8 @@ pst_rc pst_objects_new(pst_objects **out, const pst_objects_options *options,
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&objects->done_more, &attr);
     pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&objects->pack_lock, NULL);
+    pthread_cond_init(&objects->pack_turn, NULL);
     pthread_mutex_init(&objects->stats_lock, NULL);
     pst_buf_init(&objects->row, (size_t)options->env->budget->limit / ROW_MAX_SHARE);
     pst_rc rc = PST_OK;
@@ -76,6 +81,8 @@ pst_rc pst_objects_new(pst_objects **out, const pst_objects_options *options,
     init_chain_conf(objects, options);
     if (rc == PST_OK)
         rc = pst_objects_open_letters(objects, err);
+    if (rc == PST_OK)
+        rc = pst_objects_check_pack(objects, err);
     if (rc == PST_OK)
         rc = pst_pool_new(&objects->pool, POOL_THREADS, err);
     if (rc != PST_OK) {
@@ -143,6 +150,8 @@ void pst_objects_free(pst_objects *objects)
     pst_free(objects->take_over_group);
     pthread_mutex_destroy(&objects->done_lock);
     pthread_cond_destroy(&objects->done_more);
+    pthread_mutex_destroy(&objects->pack_lock);
+    pthread_cond_destroy(&objects->pack_turn);
     pthread_mutex_destroy(&objects->stats_lock);
     pst_free(objects);
 }
@@ -458,7 +467,7 @@ static void gather_stats(pst_objects *objects, int64_t now)
         if (first && first->records && now - first->first_ms > oldest)
             oldest = now - first->first_ms;
         for (const sealed *s = p->line; s; s = s->next)
-            bytes += (int64_t)s->window.bytes.reserved;
+            bytes += (int64_t)s->held;
         stalled |= p->failing_since_ms && now - p->failing_since_ms > STALLED_MS;
     }
     pthread_mutex_lock(&objects->stats_lock);

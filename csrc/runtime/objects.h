@@ -13,6 +13,7 @@
 #ifndef PST_RUNTIME_OBJECTS_H
 #define PST_RUNTIME_OBJECTS_H
 
+#include "format/compress.h"
 #include "runtime/chain.h"
 #include "runtime/plugin.h"
 
@@ -38,8 +39,11 @@ typedef struct pst_route {
 } pst_route;
 
 typedef struct pst_encoder {
-    const char *extension; /* ".csv" */
+    const char *extension; /* ".csv", ".csv.gz" */
     const char *content_type;
+    const pst_compression *compression; /* NULL = none; `extension` then ends with its */
+    int compression_level;
+    bool compression_header; /* Content-Encoding is sent */
     char
         schema[17]; /* fingerprint of all settings that shape rows, and paths if routed */
     bool routed;    /* a window may become several objects: encode() tells where rows go;

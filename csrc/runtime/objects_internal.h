@@ -25,7 +25,10 @@ enum {
 /* A window in the line of its partition. */
 typedef struct sealed {
     struct sealed *next;
-    pst_window window;
+    pst_window window; /* while in_flight: the pool's */
+    bool packed;       /* compressed, if it is to be */
+    size_t plain;      /* its bytes before that */
+    size_t held;       /* what it takes, as the task has seen it last */
 } sealed;
 
 typedef struct pst_part {
@@ -81,6 +84,9 @@ struct pst_objects {
     pthread_mutex_t done_lock;
     pthread_cond_t done_more;
     pst_part *done;
+    pthread_mutex_t pack_lock;
+    pthread_cond_t pack_turn;
+    size_t packing; /* what the compressors at work take */
     pthread_mutex_t stats_lock;
     pst_sink_stats stats;
 };
@@ -124,6 +130,13 @@ pst_rc pst_part_check_letters(pst_part *part, pst_err *err) PST_MUST;
 /* Once a tick: hears what is acknowledged. */
 pst_rc pst_objects_poll_letters(pst_objects *objects, int64_t *next_ms,
                                 pst_err *err) PST_MUST;
+
+/* objects_pack.c */
+/* Is there memory for a compressor? PST_E_CONFIG says what to change. */
+pst_rc pst_objects_check_pack(const pst_objects *objects, pst_err *err) PST_MUST;
+/* In the pool: compresses an object's bytes, if they are to be. No failure may be passed
+   over: some of the bytes are gone then. */
+pst_rc pst_objects_pack(pst_objects *objects, pst_chunks *bytes, pst_err *err) PST_MUST;
 
 /* objects_open.c */
 pst_rc pst_part_reopen(pst_part *part, pst_err *err) PST_MUST;

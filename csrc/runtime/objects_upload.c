@@ -29,6 +29,8 @@ pst_rc pst_part_seal(pst_part *part, pst_err *err)
     part->open = NULL;
     entry->window.next = part->read_pos;
     entry->window.last = part->last;
+    entry->plain = entry->window.bytes.len;
+    entry->held = entry->window.bytes.reserved;
     new_batch_id(&entry->window, &part->objects->seed);
     *part->line_end = entry;
     part->line_end = &entry->next;
@@ -54,9 +56,16 @@ void pst_part_post(pst_part *part)
 static void append_job(void *arg)
 {
     pst_part *part = arg;
+    sealed *head = part->line;
     pst_err_clear(&part->job_err);
-    part->job_rc = pst_chain_append(&part->chain, &part->line->window, &part->outcome,
-                                    part->url, sizeof part->url, &part->job_err);
+    part->job_rc = PST_OK;
+    if (!head->packed)
+        part->job_rc =
+            pst_objects_pack(part->objects, &head->window.bytes, &part->job_err);
+    head->packed = part->job_rc == PST_OK;
+    if (head->packed)
+        part->job_rc = pst_chain_append(&part->chain, &head->window, &part->outcome,
+                                        part->url, sizeof part->url, &part->job_err);
     pst_part_post(part);
 }
 
@@ -86,13 +95,18 @@ void pst_objects_wait_job(pst_objects *objects, int64_t ms)
 
 /* ---- outcomes ---- */
 
-static void tell_landed(pst_part *part, const pst_window *window)
+static void tell_landed(pst_part *part, const sealed *head)
 {
     pst_objects *objects = part->objects;
+    const pst_window *window = &head->window;
+    const pst_compression *method = objects->encoder->compression;
+    char before[64] = "";
+    if (method)
+        snprintf(before, sizeof before, " (%zu before %s)", head->plain, method->name);
     pst_logf(objects->env->log, PST_LOG_INFO, objects->env->id, "chain",
-             "landed %s: %lld rows, offsets [%lld, %lld), %zu bytes", part->url,
+             "landed %s: %lld rows, offsets [%lld, %lld), %zu bytes%s", part->url,
              (long long)window->rows, (long long)part->job_start, (long long)window->next,
-             window->bytes.len);
+             window->bytes.len, before);
     pthread_mutex_lock(&objects->stats_lock);
     objects->stats.objects++;
     objects->stats.bytes += (int64_t)window->bytes.len;
@@ -113,7 +127,7 @@ static void pop_line(pst_part *part)
 
 static void landed(pst_part *part)
 {
-    tell_landed(part, &part->line->window);
+    tell_landed(part, part->line);
     pop_line(part);
     pst_part_note_commit(part, part->chain.pos);
     pst_part_submit(part);
@@ -239,6 +253,8 @@ static bool same_window(const pst_part *part)
 
 static pst_rc handle(pst_part *part, pst_err *err)
 {
+    if (part->line)
+        part->line->held = part->line->window.bytes.reserved;
     if (part->job_rc != PST_OK)
         return pst_part_back_off(part, "landing an object", &part->job_err, err);
     recovered(part);

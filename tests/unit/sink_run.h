@@ -66,6 +66,7 @@ struct run_world {
        next call */
     size_t (*objects)(run_world *world, int32_t partition, run_object *out, size_t max);
     const char *header; /* what each object starts with */
+    const char *extension;
     const pst_sink_ops *ops;
     void *self;
     /* Kafka */
@@ -289,9 +290,9 @@ static void run_rivals(run_world *world)
             continue;
         world->committed[p] = last->offset + 1;
         snprintf(world->metadata[p], PST_KAFKA_METADATA_MAX,
-                 "penstock/1 pos=%lld last=%lld:%lld:%08x layout=DefaultPartitioner.csv",
+                 "penstock/1 pos=%lld last=%lld:%lld:%08x layout=DefaultPartitioner%s",
                  (long long)world->committed[p], (long long)known.offset,
-                 (long long)known.timestamp_ms, known.crc32c);
+                 (long long)known.timestamp_ms, known.crc32c, world->extension);
     }
 }
 

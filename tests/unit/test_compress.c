@@ -251,7 +251,7 @@ static void a_compressor_takes_what_it_says(void **state)
         for (int level = 1; level <= both[m]->level_max; level++)
             for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
                 size_t said = both[m]->memory(level, sizes[i]);
-                assert_in_range(said, 1, 16 * 1024 * 1024);
+                assert_in_range(said, 1, 12 * 1024 * 1024);
                 pst_compressor *c;
                 pst_err err = PST_ERR_INIT;
                 bool done = false;

@@ -186,6 +186,7 @@ static fixture *make(void)
                            .rival = rival,
                            .objects = objects,
                            .header = "head\n",
+                           .extension = ".csv",
                            .ops = &ops,
                            .self = f};
     run_world_init(&f->world);

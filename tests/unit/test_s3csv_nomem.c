@@ -15,6 +15,8 @@
 #include <ftw.h>
 #include <jansson.h>
 #include <sys/stat.h>
+#include <zlib.h>
+#include <zstd.h>
 
 enum { LONG_CHARS = 20000 };
 
@@ -42,7 +44,7 @@ enum { BAD = 5 };
 typedef struct fixture {
     run_world world;
     pst_s3csv_conf conf;
-    char root[64], url[80];
+    char root[64], url[80], extension[PST_EXTENSION_MAX + 1];
     char *texts[64]; /* of the objects looked at last */
     size_t n_texts;
 } fixture;
@@ -88,6 +90,33 @@ static void forget_texts(fixture *f)
         free(f->texts[--f->n_texts]);
 }
 
+/* Replaces a compressed file's bytes by what they hold. */
+static size_t unpack(const char *path, char **bytes, size_t n)
+{
+    const char *end = strrchr(path, '.');
+    bool gzip = strcmp(end, ".gz") == 0;
+    if (!gzip && strcmp(end, ".zst") != 0)
+        return n;
+    char *out = malloc(RUN_TEXT);
+    size_t got;
+    if (gzip) {
+        z_stream stream = {.next_in = (Bytef *)*bytes,
+                           .avail_in = (uInt)n,
+                           .next_out = (Bytef *)out,
+                           .avail_out = RUN_TEXT};
+        assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
+        assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
+        got = stream.total_out;
+        inflateEnd(&stream);
+    } else {
+        got = ZSTD_decompress(out, RUN_TEXT, *bytes, n);
+        assert_false(ZSTD_isError(got));
+    }
+    free(*bytes);
+    *bytes = out;
+    return got;
+}
+
 static size_t slurp(const char *path, char **out)
 {
     struct stat st;
@@ -97,7 +126,7 @@ static size_t slurp(const char *path, char **out)
     *out = malloc((size_t)st.st_size + 1);
     assert_int_equal(read(fd, *out, (size_t)st.st_size), st.st_size);
     close(fd);
-    return (size_t)st.st_size;
+    return unpack(path, out, (size_t)st.st_size);
 }
 
 static int is_object(const struct dirent *entry)
@@ -141,11 +170,22 @@ static void rival(run_world *world, int32_t partition, const run_record *given, 
     fixture *f = world->self;
     char key[128], link[128], text[512];
     pst_store_meta meta;
+    pst_chunks packed;
+    const pst_compression *method = pst_compress_method(&f->conf.compress);
     pst_store *store;
     pst_err err = PST_ERR_INIT;
     size_t len = run_rival_text(world, given, n, text, sizeof text);
     run_rival_meta(&meta, partition, next, last);
-    snprintf(key, sizeof key, "t/u/partition=%d/u+%d+%020d.csv", partition, partition, 0);
+    snprintf(key, sizeof key, "t/u/partition=%d/u+%d+%020d%s", partition, partition, 0,
+             world->extension);
+    pst_chunks_init(&packed);
+    assert_int_equal(pst_chunks_add(&packed, text, len), PST_OK);
+    if (method)
+        assert_int_equal(pst_compress_chunks(method, 1, &packed, NULL, NULL, &err),
+                         PST_OK);
+    pst_chunks_pos pos = pst_chunks_begin(&packed);
+    len = pst_chunks_read(&pos, text, sizeof text);
+    pst_chunks_done(&packed);
     snprintf(link, sizeof link, "t/_penstock/u/%d/%020d", partition, 0);
     pst_store_put put = {.key = key,
                          .link = link,
@@ -179,7 +219,11 @@ static fixture *make(const char *settings)
                            .header = "id,s,t,m,y\n",
                            .ops = pst_s3csv.sink,
                            .self = f};
+    pst_s3csv_extension(&f->conf, f->extension);
+    f->world.extension = f->extension;
     run_world_init(&f->world);
+    if (f->conf.compress.type)
+        f->world.budget.limit = 16 << 20; /* a compressor must fit */
     return f;
 }
 
@@ -250,6 +294,15 @@ static void no_record_is_skipped_for_memory(void **state)
     assert_in_range(n, 100, 10000);
 }
 
+static void every_allocation_of_a_compressor(void **state)
+{
+    (void)state;
+    plan p = {"s3.compression.type=gzip\n", false};
+    assert_in_range(run_sweep(one_allocation, &p), 50, 5000);
+    p.settings = "s3.compression.type=zstd\n";
+    assert_in_range(run_sweep(one_allocation, &p), 50, 5000);
+}
+
 static void make_long_record(void)
 {
     char *value = long_value, *row = long_row;
@@ -269,6 +322,7 @@ int main(void)
         cmocka_unit_test(without_faults),
         cmocka_unit_test(every_allocation),
         cmocka_unit_test(every_allocation_and_those_after),
+        cmocka_unit_test(every_allocation_of_a_compressor),
         cmocka_unit_test(no_record_is_skipped_for_memory),
     };
     make_long_record();
