@@ -5,8 +5,8 @@
  * the CRC-32C of its bytes, metadata and what the settings ask for. A success is believed
  * only if it looks like S3's: status 200, an ETag, no error in the body.
  *
- * It does not retry, and knows nothing of the chain. Objects go up in one PUT; parts come
- * with another issue.
+ * It does not retry, and knows nothing of the chain. What is larger than s3.part.size
+ * goes up in parts: s3multi.c.
  */
 #include "store/s3.h"
 
@@ -113,6 +113,8 @@ static pst_rc s3_put(pst_store *store, const pst_store_put *put, pst_err *err)
     pst_rc rc = check_key(s3, put->key, err);
     if (rc != PST_OK)
         return rc;
+    if (s3->part_size && put->chunks && put->chunks->len > (size_t)s3->part_size)
+        return pst_s3_put_parts(s3, put, err);
     exchange x;
     exchange_init(&x, PST_S3_PUT, put->key);
     x.call.chunks = put->chunks;
@@ -335,6 +337,7 @@ const pst_store_driver pst_store_s3 = {
     .get = s3_get,
     .list = s3_list,
     .remove = s3_remove,
+    .sweep = pst_s3_sweep,
     .describe = s3_describe,
     .requests = s3_requests,
     .links = false,

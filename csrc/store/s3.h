@@ -2,6 +2,7 @@
  * s3.h - what the files of the S3 driver share. Internal to store/.
  *
  * s3.c      the driver: put, head, get, list, remove
+ * s3multi.c put in parts, uploads that were left over
  * s3open.c  settings → endpoint, host
  * s3props.c what an object is created with, and its checksum
  * s3call.c  one signed request, the clock's correction
@@ -25,6 +26,7 @@ enum {
     PST_S3_HEADERS_MAX = 48, /* of a request; less than the signer's and the client's */
     PST_S3_ERROR_MAX = 64 * 1024,
     PST_S3_HOST_MAX = 600,
+    PST_S3_SUM_SIZE = 9,             /* a CRC-32C in base64 */
     PST_S3_SKEW_MS = 15 * 60 * 1000, /* S3 refuses signatures older than that */
 };
 
@@ -51,6 +53,8 @@ typedef struct pst_s3 {
     bool proxied; /* s3.proxy.url is set */
     bool aws_url; /* store.url names one of AWS's hosts, and so a region */
     int64_t timeout_ms;
+    int64_t part_size, retry_backoff_ms; /* part_size 0: never in parts */
+    int part_retries;
     char *extra[PST_S3_EXTRA_MAX]; /* headers of every object; first those that the */
     size_t n_extra, n_own;         /* chain's own have, too */
     char *bucket_owner;            /* of every request; NULL = not checked */
@@ -61,10 +65,18 @@ typedef struct pst_s3 {
     atomic_ullong requests[PST_S3_METHODS];
 } pst_s3;
 
+typedef struct pst_s3_headers pst_s3_headers;
+
 static inline pst_s3 *pst_s3_of(pst_store *store)
 {
     return (pst_s3 *)store;
 }
+
+/* ---- s3multi.c ---- */
+
+pst_rc pst_s3_put_parts(pst_s3 *s3, const pst_store_put *put, pst_err *err) PST_MUST;
+pst_rc pst_s3_sweep(pst_store *store, const char *prefix, pst_store_each_upload wanted,
+                    void *opaque, size_t *aborted, pst_err *err) PST_MUST;
 
 /* ---- s3open.c ---- */
 
@@ -75,13 +87,17 @@ pst_rc pst_s3_configure(pst_s3 *s3, const pst_store_conf *conf, pst_err *err) PS
 pst_rc pst_s3_set_properties(pst_s3 *s3, const pst_store_conf *conf,
                              pst_err *err) PST_MUST;
 
-typedef struct pst_s3_headers pst_s3_headers;
-
 /* Type, encoding, encryption, ACL, tags, storage class, metadata: of a PUT, and of the
    request that begins a multipart upload. */
 pst_rc pst_s3_add_properties(const pst_s3 *s3, const pst_store_put *put,
                              pst_s3_headers *headers, pst_err *err) PST_MUST;
 /* The checksum of the put's bytes, as s3.checksum says. */
+void pst_s3_sum_text(uint32_t crc32c, char out[PST_S3_SUM_SIZE]);
+void pst_s3_add_crc32c(pst_s3_headers *headers, uint32_t crc32c);
+/* Content-MD5 of the same as pst_s3_md5(). */
+pst_rc pst_s3_add_md5(pst_s3_headers *headers, pst_chunks_pos *from, pst_sv bytes,
+                      pst_err *err) PST_MUST;
+/* Of the whole object, as s3.checksum says. */
 pst_rc pst_s3_add_checksum(const pst_s3 *s3, const pst_store_put *put,
                            pst_s3_headers *headers, pst_err *err) PST_MUST;
 /* Of what comes from a position on, or of `bytes` if that is NULL; in base64. */

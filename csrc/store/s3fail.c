@@ -74,6 +74,7 @@ static const meaning by_code[] = {
     {"AccessControlListNotSupported", PST_E_CONFIG, 0,
      "this bucket takes no ACLs: remove s3.acl.canned"},
     {"EntityTooLarge", PST_E_LIMIT, 0, "the object is too large: lower flush.bytes"},
+    {"InvalidPart", PST_E_IO, RETRY, "the store has lost a part"},
     {"KeyTooLongError", PST_E_INVALID, 0, "the key is too long"},
     {"XMinioInvalidObjectName", PST_E_INVALID, 0, "the store cannot hold this key"},
     {"NotImplemented", PST_E_UNSUPPORTED, 0, "the store cannot do that"},

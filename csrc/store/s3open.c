@@ -72,6 +72,9 @@ pst_rc pst_s3_configure(pst_s3 *s3, const pst_store_conf *conf, pst_err *err)
         return pst_fail_nomem(err, "the S3 client");
     s3->path_style = conf->path_style;
     s3->proxied = set(conf->proxy_url);
+    s3->part_size = conf->part_size;
+    s3->part_retries = conf->part_retries;
+    s3->retry_backoff_ms = conf->retry_backoff_ms > 0 ? conf->retry_backoff_ms : 1;
     s3->timeout_ms = conf->request_timeout_ms > 0 ? conf->request_timeout_ms : 60000;
     pst_rc rc = set_endpoint(s3, conf->url, err);
     if (rc == PST_OK)

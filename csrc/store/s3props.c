@@ -134,28 +134,39 @@ pst_rc pst_s3_add_properties(const pst_s3 *s3, const pst_store_put *put,
     return pst_s3_meta_add(headers, put->meta, err);
 }
 
-static void add_crc32c(pst_s3_headers *headers, uint32_t crc)
+void pst_s3_sum_text(uint32_t crc, char out[PST_S3_SUM_SIZE])
 {
     unsigned char bytes[4] = {(unsigned char)(crc >> 24), (unsigned char)(crc >> 16),
                               (unsigned char)(crc >> 8), (unsigned char)crc};
-    char text[9];
-    pst_base64(text, bytes, sizeof bytes);
+    pst_base64(out, bytes, sizeof bytes);
+}
+
+void pst_s3_add_crc32c(pst_s3_headers *headers, uint32_t crc)
+{
+    char text[PST_S3_SUM_SIZE];
+    pst_s3_sum_text(crc, text);
     pst_s3_headers_add(headers, "x-amz-checksum-crc32c: %s", text);
+}
+
+pst_rc pst_s3_add_md5(pst_s3_headers *headers, pst_chunks_pos *from, pst_sv bytes,
+                      pst_err *err)
+{
+    char text[PST_S3_MD5_SIZE];
+    pst_rc rc = pst_s3_md5(from, bytes, text, err);
+    if (rc == PST_OK)
+        pst_s3_headers_add(headers, "Content-MD5: %s", text);
+    return rc;
 }
 
 pst_rc pst_s3_add_checksum(const pst_s3 *s3, const pst_store_put *put,
                            pst_s3_headers *headers, pst_err *err)
 {
-    char text[PST_S3_MD5_SIZE];
     if (s3->checksum == PST_STORE_CRC32C)
-        add_crc32c(headers, put->crc32c);
+        pst_s3_add_crc32c(headers, put->crc32c);
     if (s3->checksum != PST_STORE_MD5)
         return PST_OK;
     pst_chunks_pos pos = {0};
     if (put->chunks)
         pos = pst_chunks_begin(put->chunks);
-    pst_rc rc = pst_s3_md5(put->chunks ? &pos : NULL, put->bytes, text, err);
-    if (rc == PST_OK)
-        pst_s3_headers_add(headers, "Content-MD5: %s", text);
-    return rc;
+    return pst_s3_add_md5(headers, put->chunks ? &pos : NULL, put->bytes, err);
 }

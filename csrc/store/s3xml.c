@@ -493,3 +493,92 @@ pst_rc pst_s3xml_list_of(pst_sv xml, pst_s3xml_page *page, pst_s3xml_each each,
     pst_buf_done(&p.text);
     return rc;
 }
+
+/* ---- single fields ---- */
+
+/* Trimmed; false if it does not fit or holds a NUL. */
+static bool copy_whole(pst_sv text, char *out, size_t size)
+{
+    text = pst_sv_trim(text);
+    if (!text.n || text.n >= size || memchr(text.p, 0, text.n))
+        return false;
+    memcpy(out, text.p, text.n);
+    out[text.n] = '\0';
+    return true;
+}
+
+bool pst_s3xml_field(pst_sv xml, const char *root, const char *name, char *out,
+                     size_t size)
+{
+    parser p;
+    parser_init(&p, xml);
+    out[0] = '\0';
+    bool ok = starts_with(&p, root), found = false;
+    event e = OPENED;
+    while (ok && (e == OPENED || e == CLOSED)) {
+        e = next(&p);
+        if (e == CLOSED && p.depth == 1 && pst_sv_is(p.name, name))
+            found = ok = copy_whole(text_of(&p), out, size);
+    }
+    pst_buf_done(&p.text);
+    if (!ok || !found || e != END)
+        out[0] = '\0';
+    return out[0] != '\0';
+}
+
+/* ---- uploads in parts ---- */
+
+static bool uploads_encoding(pst_sv xml)
+{
+    char encoding[8];
+    return pst_s3xml_field(xml, "ListMultipartUploadsResult", "EncodingType", encoding,
+                           sizeof encoding) &&
+           strcmp(encoding, "url") == 0;
+}
+
+/* At the end of an element within <Upload>. */
+static void read_upload(const parser *p, bool url_encoded, pst_s3xml_upload *now,
+                        bool *fits)
+{
+    if (pst_sv_is(p->name, "Key"))
+        *fits &= decode_key(text_of(p), url_encoded, now->key, sizeof now->key);
+    else if (pst_sv_is(p->name, "UploadId"))
+        *fits &= copy_whole(text_of(p), now->id, sizeof now->id);
+    else if (pst_sv_is(p->name, "Initiated"))
+        *fits &= copy_whole(text_of(p), now->initiated, sizeof now->initiated);
+}
+
+pst_rc pst_s3xml_uploads_of(pst_sv xml, pst_s3xml_each_upload each, void *opaque,
+                            pst_err *err)
+{
+    parser p;
+    pst_s3xml_upload now = {.key = ""};
+    bool url_encoded = uploads_encoding(xml), inside = false, fits = true;
+    parser_init(&p, xml);
+    bool ok = starts_with(&p, "ListMultipartUploadsResult");
+    pst_rc rc = PST_OK;
+    event e = OPENED;
+    while (ok && rc == PST_OK && (e == OPENED || e == CLOSED)) {
+        e = next(&p);
+        if (e == OPENED && p.depth == 2) {
+            inside = pst_sv_is(p.name, "Upload");
+            now = (pst_s3xml_upload){.key = ""};
+            fits = true;
+        } else if (e == CLOSED && inside && p.depth == 2) {
+            read_upload(&p, url_encoded, &now, &fits);
+        } else if (e == CLOSED && inside && p.depth == 1) {
+            inside = false;
+            if (fits && now.key[0] && now.id[0])
+                rc = each(opaque, &now);
+        }
+    }
+    bool nomem = p.nomem;
+    pst_buf_done(&p.text);
+    if (rc != PST_OK)
+        return rc;
+    if (nomem)
+        return pst_fail_nomem(err, "a listing");
+    if (!ok || e != END)
+        return fail_page(err, "is no whole <ListMultipartUploadsResult>");
+    return PST_OK;
+}

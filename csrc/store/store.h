@@ -2,7 +2,8 @@
  * store.h - the object store as the chain sees it, and its drivers.
  *
  * A driver is one const pst_store_driver at the end of its file: short calls that
- * classify what happened and never retry, sleep or log (the runtime does). Calls may come
+ * classify what happened and never retry, sleep or log (the runtime does; only the parts
+ * of a large object have s3.part.retries within one call). Calls may come
  * from several threads at once. Keys are below the bucket, without a leading slash,
  * UTF-8.
  *
@@ -101,6 +102,10 @@ typedef struct pst_store_put {
     bool create_only;             /* If-None-Match: * */
     int64_t dated_ms;             /* wall clock for the signature (rule 9); 0 = now. After
                                      RequestTimeTooSkewed only a new date is corrected. */
+    /* NULL, or asked right before the commit of an object that goes up in parts, which
+       may be hours after dated_ms: PST_OK with a new date, or what put() is to answer. */
+    pst_rc (*confirm)(void *opaque, int64_t *dated_ms, pst_err *err);
+    void *opaque;
 } pst_store_put;
 
 typedef struct pst_store_info {
@@ -111,6 +116,10 @@ typedef struct pst_store_info {
 
 /* One listed key. Return false to stop the listing. */
 typedef bool (*pst_store_each)(void *opaque, const char *key, int64_t size);
+
+/* An upload in parts that has been begun, and neither completed nor aborted; begun_ms is
+   INT64_MAX if the store does not say when. Answers whether it is to be aborted. */
+typedef bool (*pst_store_each_upload)(void *opaque, const char *key, int64_t begun_ms);
 
 typedef struct pst_store_list {
     const char *prefix;
@@ -134,6 +143,10 @@ typedef struct pst_store_driver {
     pst_rc (*list)(pst_store *store, const pst_store_list *list, pst_store_each each,
                    void *opaque, pst_err *err);
     pst_rc (*remove)(pst_store *store, const char *key, pst_err *err);
+    /* Aborts uploads in parts below `prefix`, as `wanted` says; how many. NULL: the store
+       has none. Some stores take a prefix for a whole key. */
+    pst_rc (*sweep)(pst_store *store, const char *prefix, pst_store_each_upload wanted,
+                    void *opaque, size_t *aborted, pst_err *err);
     /* Where a person finds a key: "s3://bucket/key", "file:///dir/key". */
     void (*describe)(const pst_store *store, const char *key, char *out, size_t size);
     uint64_t (*requests)(const pst_store *store, const char *method); /* may be NULL */
@@ -158,8 +171,8 @@ typedef struct pst_store_abilities {
 } pst_store_abilities;
 pst_rc pst_store_probe(pst_store *store, const char *topics_dir, pst_store_abilities *out,
                        pst_err *err) PST_MUST;
-/* How many requests have gone out: "PUT", "HEAD", "GET", "LIST", "DELETE"; 0 for a
- * directory. */
+/* How many requests have gone out: "PUT", "HEAD", "GET", "LIST", "DELETE", "POST"; 0 for
+ * a directory. */
 uint64_t pst_store_requests(const pst_store *store, const char *method);
 
 #endif
