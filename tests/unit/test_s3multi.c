@@ -217,13 +217,11 @@ static const char *do_complete(fixture *f, const fault_request *req, char *text,
     return "200 OK";
 }
 
-static const char *do_abort(fixture *f, const fault_request *req)
+static const char *do_abort(stored *u)
 {
-    stored *u = upload_of(f, req->target);
-    if (!u)
-        return "404 Not Found";
-    drop_upload(u);
-    return "204 No Content";
+    if (u)
+        drop_upload(u);
+    return u ? "204 No Content" : "404 Not Found";
 }
 
 static const char *do_uploads(fixture *f, char *text, size_t size)
@@ -252,7 +250,7 @@ static const char *take_effect(fixture *f, int op, const fault_request *req, cha
     case 2:
         return do_complete(f, req, text, size);
     case 3:
-        return do_abort(f, req);
+        return do_abort(upload_of(f, req->target));
     case 4:
         return f->exists ? "200 OK" : "404 Not Found";
     default:
@@ -535,12 +533,6 @@ static void check_outcome(fixture *f, const outcome *want, size_t i)
         assert_whole(f);
 }
 
-static void check_all(fixture *f, const outcome *all, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        check_outcome(f, &all[i], i);
-}
-
 static void parts_that_fail(void **state)
 {
     static const outcome all[] = {
@@ -592,7 +584,8 @@ static void parts_that_fail(void **state)
         /* libcurl asks anew where a kept connection died; the next start sweeps */
         {.faults = {LOSES("create", 0, 1)}, .exists = true, .left = 1},
     };
-    check_all(*state, all, sizeof all / sizeof *all);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        check_outcome(*state, &all[i], i);
 }
 static void completes_that_fail(void **state)
 {
@@ -657,7 +650,8 @@ static void completes_that_fail(void **state)
          .retriable = true,
          .text = "InvalidPart"},
     };
-    check_all(*state, all, sizeof all / sizeof *all);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        check_outcome(*state, &all[i], i);
 }
 
 static void a_key_that_is_taken(void **state)
