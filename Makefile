@@ -99,8 +99,8 @@ unit-tsan: ## the unit tests that use threads under TSan
 	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan/suppressions.txt \
 	  $(MAKE) -j2 --no-print-directory $(TSAN) \
 	  UNIT_SOURCES="$(wildcard $(TSAN_TESTS:%=tests/unit/test_%.c))" unit
-TSAN_TESTS := objects objects_nomem objects_pack chain pool http s3 s3_outcomes dir clock log kafka_client \
-              kafka_mock kafka_offsets kafka_poll source_task
+TSAN_TESTS := objects objects_nomem objects_pack chain pool http s3 s3_outcomes creds_sources dir \
+              clock log kafka_client kafka_mock kafka_offsets kafka_poll source_task
 
 .PHONY: tsan-daemon tsan-worker tsan-flags
 tsan-daemon:

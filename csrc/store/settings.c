@@ -363,9 +363,17 @@ static bool set(const char *value)
 static void check_libs3(const pst_store_conf *conf, const pst_props *props,
                         pst_conf_report *report)
 {
-    static const char *const unknown[] = {"s3.ssea.name", "s3.sse.kms.key.id",
+    static const char *const unknown[] = {"s3.ssea.name",
+                                          "s3.sse.kms.key.id",
                                           "s3.object.tagging.key.value.pairs",
-                                          "s3.storage.class", "store.ssl.ca.location"};
+                                          "s3.storage.class",
+                                          "store.ssl.ca.location",
+                                          "store.ssl.certificate.location",
+                                          "s3.proxy.url",
+                                          "s3.object.metadata",
+                                          "s3.checksum",
+                                          "s3.expected.bucket.owner",
+                                          "aws.sts.role.arn"};
     const pst_prop *client = pst_props_find(props, "s3.client");
     if (conf->url && strncmp(conf->url, "file:", 5) == 0)
         pst_conf_error(report, client, "s3.client",

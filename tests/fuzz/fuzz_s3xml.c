@@ -1,5 +1,6 @@
 /*
- * fuzz_s3xml.c - S3's two XML answers, which come from outside: errors and listings.
+ * fuzz_s3xml.c - XML answers of S3 and STS, which come from outside: errors, temporary
+ * keys, listings.
  */
 #include "fuzz.h"
 #include "store/s3xml.h"
@@ -28,6 +29,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_line(error.code, sizeof error.code);
         check_line(error.message, sizeof error.message);
         check_line(error.region, sizeof error.region);
+    }
+    pst_s3xml_keys keys;
+    if (pst_s3xml_keys_of(xml, &keys)) {
+        FUZZ_CHECK(keys.id[0] && memchr(keys.id, '\0', sizeof keys.id));
+        FUZZ_CHECK(keys.secret[0] && memchr(keys.secret, '\0', sizeof keys.secret));
+        FUZZ_CHECK(memchr(keys.token, '\0', sizeof keys.token));
+        FUZZ_CHECK(memchr(keys.expires, '\0', sizeof keys.expires));
     }
     pst_s3xml_page page;
     pst_err err = PST_ERR_INIT;
