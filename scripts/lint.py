@@ -29,7 +29,7 @@ LAYERS = {
 THIRD_PARTY = {
     "rdkafka": re.compile(r"csrc/io/kafka\w*\.[ch]"),
     "curl/": re.compile(r"csrc/io/http\w*\.[ch]"),
-    "jansson": re.compile(r"csrc/(runtime/chain_(root|owner)|record/infer)\.[ch]"
+    "jansson": re.compile(r"csrc/(runtime/chain_(root|owner|manifest)|record/infer)\.[ch]"
                           r"|csrc/(io|store)/\w+\.[ch]|connectors/.*\.[ch]"),
     "openssl/": re.compile(r"csrc/store/(libs3/)?\w+\.[ch]"),
     "libs3.h": re.compile(r"csrc/store/libs3/client\.h"),

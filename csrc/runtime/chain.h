@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/kafka.h"
+#include "runtime/files.h"
 #include "runtime/plugin.h"
 #include "store/store.h"
 
@@ -101,6 +102,8 @@ typedef struct pst_chain {
 pst_rc pst_chain_init(pst_chain *chain, const pst_chain_conf *conf, const char *topic,
                       int32_t partition, pst_err *err) PST_MUST;
 
+typedef struct pst_window pst_window;
+
 /* Where to go on after recovery. */
 typedef struct pst_resume {
     int64_t read_from; /* first offset to fetch: last's, if that is to be checked */
@@ -111,6 +114,8 @@ typedef struct pst_resume {
     bool commit_first; /* no object before a commit of ours is there: a tool has set the
                           group's offset, and an object would look like a rewind; or the
                           commit does not say where the chain is (rules 9 and 10) */
+    pst_window *plan;  /* the chain's last window is not whole: what is missing of it is
+                          in the records from take_from on; the caller's. NULL = none */
 } pst_resume;
 
 /* Rules 1, 6, 7, 8, 10: root, committed position, LIST, HEAD. PST_E_CHAIN: the task must
@@ -119,18 +124,28 @@ pst_rc pst_chain_recover(pst_chain *chain, const pst_log_facts *facts, pst_resum
                          pst_err *err) PST_MUST;
 
 /* A closed window of encoded rows that is to become an object. */
-typedef struct pst_window {
+struct pst_window {
     pst_chunks bytes;
-    int64_t next;     /* first offset after it */
-    pst_last last;    /* its last record */
-    int64_t records;  /* consumed */
-    int64_t rows;     /* encoded */
-    int64_t first_ms; /* monotonic: when its first row came */
-    uint32_t crc32c;  /* of the first `summed` bytes; of all from the first append on */
+    struct pst_files *files; /* of a routed layout: instead of bytes; NULL = none */
+    int64_t next;            /* first offset after it */
+    pst_last last;           /* its last record */
+    int64_t records;         /* consumed */
+    int64_t rows;            /* encoded */
+    int64_t first_ms;        /* monotonic: when its first row came */
+    uint32_t crc32c; /* of the first `summed` bytes; of all from the first append on */
     size_t summed;
     char batch[PST_CHAIN_BATCH_LEN + 1]; /* unique id */
     struct pst_letters *letters;         /* its dead letters (rule 11); NULL = none */
-} pst_window;
+    char schema[17];                     /* planned: the fingerprint in its manifest */
+};
+
+void pst_window_free(pst_window *window); /* NULL is fine */
+/* Memory that its bytes take. */
+size_t pst_window_reserved(const pst_window *window);
+static inline size_t pst_window_len(const pst_window *window)
+{
+    return window->files ? window->files->len : window->bytes.len;
+}
 
 typedef enum pst_outcome {
     PST_APPENDED, /* the object is durable: pos = window->next */
@@ -140,6 +155,8 @@ typedef enum pst_outcome {
                  */
     PST_SEALED, /* the chain goes on in the settings' layout, at the same position (rule
                    10): commit that, then call again with the same window */
+    PST_UNFINISHED, /* the window that stands at pos is not whole: recover this chain anew
+                       to complete it */
 } pst_outcome;
 
 /* Rules 2 to 5, 9 and 10: one attempt to put the window at pos. On PST_OK *outcome is
@@ -180,6 +197,9 @@ bool pst_place_same(const pst_place *a, const pst_place *b);
 /* Do the settings ask for another place than the one where the chain is? */
 bool pst_chain_is_elsewhere(const pst_chain *chain);
 
+/* Of the settings' layout, if routed: how long the key of an object with this path can
+   be. */
+size_t pst_chain_file_key_max(const pst_chain *chain, size_t path_n);
 /* The data object's key and the link's key for a start position; next only matters for
    stores without conditional create. */
 pst_rc pst_chain_key(const pst_chain *chain, int64_t start, int64_t next,

@@ -7,7 +7,7 @@
  *                                            → unknown: the same window again, by the
  * caller
  */
-#include "runtime/chain_internal.h"
+#include "runtime/chain_files.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +54,7 @@ void pst_chain_distrust(pst_chain *chain)
    objects may have been moved since: only the group's commit still tells. The position in
    its metadata counts: the offset may be beyond it by windows without rows, our own too.
  */
-static pst_rc check_sleep(pst_chain *chain, bool *passed, pst_err *err)
+pst_rc pst_chain_check_sleep(pst_chain *chain, bool *passed, pst_err *err)
 {
     const pst_sink_host *host = chain->conf->host;
     int64_t now = pst_mono_ms(chain->conf->clock);
@@ -85,23 +85,12 @@ static pst_rc check_sleep(pst_chain *chain, bool *passed, pst_err *err)
     return PST_OK;
 }
 
-pst_rc pst_chain_describe(const pst_chain *chain, const pst_window *window,
-                          const char *seal, pst_store_meta *meta, pst_err *err)
+pst_rc pst_chain_describe_owner(const pst_chain *chain, const pst_window *window,
+                                pst_store_meta *meta)
 {
     const pst_chain_conf *conf = chain->conf;
-    const pst_last *last = seal ? &chain->last : &window->last;
-    int64_t next = seal ? chain->pos : window->next;
     meta->n = 0;
-    pst_rc rc = pst_store_meta_add(meta, "penstock-next", "%lld", (long long)next);
-    if (rc == PST_OK)
-        rc = pst_store_meta_add(meta, "penstock-last", "%lld:%lld:%08x",
-                                (long long)last->offset, (long long)last->timestamp_ms,
-                                last->crc32c);
-    if (rc == PST_OK)
-        rc = pst_store_meta_add(meta, "penstock-records", "%lld",
-                                seal ? 0LL : (long long)window->rows);
-    if (rc == PST_OK)
-        rc = pst_store_meta_add(meta, "penstock-topic", "%s", chain->topic);
+    pst_rc rc = pst_store_meta_add(meta, "penstock-topic", "%s", chain->topic);
     if (rc == PST_OK)
         rc = pst_store_meta_add(meta, "penstock-partition", "%d", chain->partition);
     if (rc == PST_OK)
@@ -112,26 +101,53 @@ pst_rc pst_chain_describe(const pst_chain *chain, const pst_window *window,
         rc = pst_store_meta_add(meta, "penstock-batch", "%s", window->batch);
     if (rc == PST_OK)
         rc = pst_store_meta_add(meta, "penstock-schema", "%s", conf->schema);
-    if (rc == PST_OK && seal)
-        rc = pst_store_meta_add(meta, "penstock-seal", "%s", seal);
-    if (rc != PST_OK)
-        return pst_fail(err, rc,
-                        "the metadata of %s-%d's object does not fit: shorten the "
-                        "connector's name",
-                        chain->topic, chain->partition);
-    return PST_OK;
+    return rc;
 }
 
-pst_rc pst_window_sum(pst_window *window, pst_err *err)
+pst_rc pst_chain_fail_meta(const pst_chain *chain, pst_rc rc, pst_err *err)
+{
+    return pst_fail(err, rc,
+                    "the metadata of %s-%d's object does not fit: shorten the "
+                    "connector's name",
+                    chain->topic, chain->partition);
+}
+
+pst_rc pst_chain_describe(const pst_chain *chain, const pst_window *window,
+                          const char *seal, pst_store_meta *meta, pst_err *err)
+{
+    const pst_last *last = seal ? &chain->last : &window->last;
+    int64_t next = seal ? chain->pos : window->next;
+    pst_rc rc = pst_chain_describe_owner(chain, window, meta);
+    if (rc == PST_OK)
+        rc = pst_store_meta_add(meta, "penstock-next", "%lld", (long long)next);
+    if (rc == PST_OK)
+        rc = pst_store_meta_add(meta, "penstock-last", "%lld:%lld:%08x",
+                                (long long)last->offset, (long long)last->timestamp_ms,
+                                last->crc32c);
+    if (rc == PST_OK)
+        rc = pst_store_meta_add(meta, "penstock-records", "%lld",
+                                seal ? 0LL : (long long)window->rows);
+    if (rc == PST_OK && seal)
+        rc = pst_store_meta_add(meta, "penstock-seal", "%s", seal);
+    return rc == PST_OK ? PST_OK : pst_chain_fail_meta(chain, rc, err);
+}
+
+pst_rc pst_chain_sum(const pst_chunks *bytes, size_t *summed, uint32_t *crc32c,
+                     pst_err *err)
 {
     char scratch[SUM_STEP];
     const char *piece;
     size_t n;
-    pst_chunks_pos pos = pst_chunks_range(&window->bytes, window->summed, SIZE_MAX);
+    pst_chunks_pos pos = pst_chunks_range(bytes, *summed, SIZE_MAX);
     while ((n = pst_chunks_next(&pos, scratch, sizeof scratch, &piece)) > 0)
-        window->crc32c = pst_crc32c(window->crc32c, piece, n);
-    window->summed = pos.offset;
+        *crc32c = pst_crc32c(*crc32c, piece, n);
+    *summed = pos.offset;
     return pst_chunks_failed(&pos, err);
+}
+
+pst_rc pst_window_sum(pst_window *window, pst_err *err)
+{
+    return pst_chain_sum(&window->bytes, &window->summed, &window->crc32c, err);
 }
 
 static pst_rc put_window(pst_chain *chain, pst_window *window, const char *key,
@@ -158,7 +174,7 @@ static pst_rc put_window(pst_chain *chain, pst_window *window, const char *key,
     return conf->store->driver->put(conf->store, &put, err);
 }
 
-static void move_to(pst_chain *chain, int64_t next, pst_last last)
+void pst_chain_move_to(pst_chain *chain, int64_t next, pst_last last)
 {
     chain->pos = next;
     chain->last = last;
@@ -185,7 +201,9 @@ pst_rc pst_chain_adopt(pst_chain *chain, const pst_window *window, const char *k
             *outcome = PST_SEALED;
         return rc;
     }
-    move_to(chain, object.next, object.last);
+    if (object.plan)
+        return pst_chain_adopt_files(chain, window, &object, outcome, err);
+    pst_chain_move_to(chain, object.next, object.last);
     *outcome = object.own_batch ? PST_APPENDED : PST_ADOPTED;
     return PST_OK;
 }
@@ -197,15 +215,19 @@ pst_rc pst_chain_append(pst_chain *chain, pst_window *window, pst_outcome *outco
     /* Before the check: S3 refuses a signature that slept on between check and PUT. */
     int64_t dated_ms = pst_wall_ms(chain->conf->clock);
     bool passed;
-    pst_rc rc = check_sleep(chain, &passed, err);
+    pst_rc rc = pst_chain_check_sleep(chain, &passed, err);
     if (rc != PST_OK)
         return rc;
     if (passed) {
         *outcome = PST_PASSED;
         return PST_OK;
     }
-    if (pst_chain_is_elsewhere(chain))
+    bool planned = window->files && window->files->planned; /* for where the chain is */
+    if (!planned && pst_chain_is_elsewhere(chain))
         return pst_chain_seal(chain, window, dated_ms, outcome, err);
+    if (window->files)
+        return pst_chain_append_files(chain, window, dated_ms, outcome, url, url_size,
+                                      err);
     rc = pst_chain_key(chain, chain->pos, window->next, key, err);
     if (rc != PST_OK)
         return rc;
@@ -215,7 +237,7 @@ pst_rc pst_chain_append(pst_chain *chain, pst_window *window, pst_outcome *outco
     pst_err put_err = PST_ERR_INIT;
     rc = put_window(chain, window, key, dated_ms, &put_err);
     if (rc == PST_OK) {
-        move_to(chain, window->next, window->last);
+        pst_chain_move_to(chain, window->next, window->last);
         *outcome = PST_APPENDED;
         return PST_OK;
     }

@@ -1,8 +1,8 @@
 /*
  * chain_internal.h - what the chain's files share: chain_key.c (names), chain_root.c (the
  * agreed start), chain_recover.c (where to go on), chain_append.c (one more object),
- * chain_place.c (layouts by name), chain_seal.c (from one layout to the next) and
- * chain_owner.c (from one connector to the next).
+ * chain_place.c (layouts by name), chain_seal.c (from one layout to the next),
+ * chain_owner.c (from one connector to the next); routed layouts: chain_files.h.
  */
 #ifndef PST_RUNTIME_CHAIN_INTERNAL_H
 #define PST_RUNTIME_CHAIN_INTERNAL_H
@@ -11,13 +11,21 @@
 
 struct json_t; /* jansson's */
 
+enum { PST_CHAIN_JSON_MAX = 64 * 1024 }; /* roots, owners */
+
 /* What an object of the chain says of itself. */
 typedef struct pst_chain_object {
     int64_t start, next;
     pst_last last;
     bool own_batch;                /* its batch id is the one asked for */
     char seal[PST_PLACE_TEXT_MAX]; /* where the chain goes on; "" = no seal */
+    pst_window *plan; /* of a manifest: its objects; NULL = none. Who reads it frees it */
 } pst_chain_object;
+
+/* Whose an object is by its own words. */
+typedef struct pst_chain_owner {
+    const char *group, *cluster, *topic, *partition;
+} pst_chain_owner;
 
 /* Rule 1: reads the root of chain->at or creates it conditionally; sets chain->start.
    `known`: a commit says that the chain is there; else it is looked for from the layout
@@ -55,11 +63,29 @@ pst_rc pst_chain_check_ahead(pst_chain *chain, pst_err *err) PST_MUST;
 /* The metadata of an object at chain->pos; `seal` NULL for one with rows. */
 pst_rc pst_chain_describe(const pst_chain *chain, const pst_window *window,
                           const char *seal, pst_store_meta *meta, pst_err *err) PST_MUST;
+/* Brings *crc32c, of the first *summed bytes, up to all of them. */
+pst_rc pst_chain_sum(const pst_chunks *bytes, size_t *summed, uint32_t *crc32c,
+                     pst_err *err) PST_MUST;
+/* The part of it that all objects of a window share. */
+pst_rc pst_chain_describe_owner(const pst_chain *chain, const pst_window *window,
+                                pst_store_meta *meta) PST_MUST;
+pst_rc pst_chain_fail_meta(const pst_chain *chain, pst_rc rc, pst_err *err);
+/* Rule 9: *passed: after a long sleep the group is found to have gone on. */
+pst_rc pst_chain_check_sleep(pst_chain *chain, bool *passed, pst_err *err) PST_MUST;
+void pst_chain_move_to(pst_chain *chain, int64_t next, pst_last last);
+/* The key that a window, or a seal, takes at chain->pos: in routed layouts the
+   manifest's. */
+pst_rc pst_chain_next_key(const pst_chain *chain, const pst_window *window, int64_t next,
+                          char out[PST_STORE_KEY_MAX + 1], pst_err *err) PST_MUST;
 /* Rule 4: the key at chain->pos is taken. */
 pst_rc pst_chain_adopt(pst_chain *chain, const pst_window *window, const char *key,
                        pst_outcome *outcome, pst_err *err) PST_MUST;
 
-/* HEAD of the object at `key` (start `start`); PST_E_CHAIN unless it is ours (rule 4). */
+/* PST_E_CHAIN unless what `key` says of itself is this chain's. */
+pst_rc pst_chain_check_owner(const pst_chain *chain, const char *key,
+                             const pst_chain_owner *owner, pst_err *err) PST_MUST;
+/* HEAD of the object at `key` (start `start`), GET of a manifest; PST_E_CHAIN unless it
+   is ours (rule 4). */
 pst_rc pst_chain_read_object(pst_chain *chain, const char *key, int64_t start,
                              const char *batch, pst_chain_object *out,
                              pst_err *err) PST_MUST;
@@ -69,8 +95,12 @@ pst_rc pst_chain_read_object(pst_chain *chain, const char *key, int64_t start,
    handed on; other groups are the caller's to tell of. */
 pst_rc pst_chain_judge(const pst_chain *chain, const char *dir, const char *group,
                        bool root, bool *ours, pst_err *err) PST_MUST;
-/* A small JSON object below _penstock/. */
-pst_rc pst_chain_get_json(const pst_chain *chain, const char *key, struct json_t **out,
+/* A JSON object below _penstock/, of at most `max` bytes. */
+pst_rc pst_chain_get_json(const pst_chain *chain, const char *key, size_t max,
+                          struct json_t **out, pst_err *err) PST_MUST;
+/* The same, created conditionally; dated_ms as in pst_store_put. */
+pst_rc pst_chain_put_json(const pst_chain *chain, const char *key,
+                          const struct json_t *json, int64_t dated_ms,
                           pst_err *err) PST_MUST;
 
 /* Is `group` this connector's, or one that it takes over? */

@@ -4,7 +4,7 @@
  * Starts are padded to 20 digits, so that the byte order of keys is the order of offsets
  * and LIST can go on from any position. No wall-clock text is in a key (rule 2).
  */
-#include "runtime/chain_internal.h"
+#include "runtime/chain_files.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 static bool by_link(const pst_chain *chain)
 {
-    return chain->conf->store->driver->links;
+    return chain->conf->store->driver->links || pst_layout_is_routed(chain->at.layout);
 }
 
 static void data_prefix(const pst_chain *chain, char out[PST_STORE_KEY_MAX + 1])
@@ -77,6 +77,14 @@ pst_rc pst_chain_key(const pst_chain *chain, int64_t start, int64_t next,
     return PST_OK;
 }
 
+pst_rc pst_chain_next_key(const pst_chain *chain, const pst_window *window, int64_t next,
+                          char out[PST_STORE_KEY_MAX + 1], pst_err *err)
+{
+    return pst_layout_is_routed(chain->at.layout)
+               ? pst_chain_manifest_key(chain, window, next, out, err)
+               : pst_chain_key(chain, chain->pos, next, out, err);
+}
+
 void pst_chain_link(const pst_chain *chain, int64_t start,
                     char out[PST_STORE_KEY_MAX + 1])
 {
@@ -107,6 +115,9 @@ bool pst_chain_key_start(const pst_chain *chain, const char *key, int64_t *start
         return false;
     char end = key[n + 20];
     bool shaped = by_link(chain) ? end == '\0' : end == '.' || end == '-';
+    if (pst_layout_is_routed(chain->at.layout))
+        shaped = strcmp(key + n + 20, ".json") == 0 ||
+                 (end == '-' && pst_sv_ends(pst_sv_of(key), PST_SV(".json")));
     return shaped && pst_sv_to_i64((pst_sv){key + n, 20}, start);
 }
 

@@ -29,7 +29,7 @@ static pst_rc last_owner(const pst_chain *chain, const char *dir, json_t **out,
         json_t *json = NULL;
         snprintf(key, sizeof key, "%s%s_penstock/%s/%" PRId32 "/owner+%d.json", dir,
                  *dir ? "/" : "", chain->topic, chain->partition, n);
-        pst_rc rc = pst_chain_get_json(chain, key, &json, &sub);
+        pst_rc rc = pst_chain_get_json(chain, key, PST_CHAIN_JSON_MAX, &json, &sub);
         if (rc == PST_E_NOT_FOUND)
             return PST_OK;
         json_decref(*out);

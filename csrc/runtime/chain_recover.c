@@ -8,7 +8,7 @@
  * one the chain's end is searched from its root; beyond one page of keys by bisecting the
  * key space, because a long chain may have millions of objects.
  */
-#include "runtime/chain_internal.h"
+#include "runtime/chain_files.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -105,6 +105,10 @@ pst_rc pst_chain_check_ahead(pst_chain *chain, pst_err *err)
     pst_place_of_conf(chain->conf, &chain->at);
     pst_place_text(&chain->at, to);
     pst_rc rc = list_from(chain, chain->pos, &last, &n, err);
+    if (rc == PST_OK && !last.found && pst_layout_is_routed(chain->at.layout)) {
+        chain->at.first = false; /* its manifests may have a folder of their own */
+        rc = list_from(chain, chain->pos, &last, &n, err);
+    }
     chain->at = at;
     if (rc != PST_OK || !last.found)
         return rc;
@@ -136,13 +140,12 @@ static const char *meta_of(const pst_store_info *info, const char *name)
     return value ? value : "";
 }
 
-static pst_rc check_owner(const pst_chain *chain, const char *key,
-                          const pst_store_info *info, pst_err *err)
+pst_rc pst_chain_check_owner(const pst_chain *chain, const char *key,
+                             const pst_chain_owner *owner, pst_err *err)
 {
     char partition[16];
     snprintf(partition, sizeof partition, "%d", chain->partition);
-    const char *group = meta_of(info, "penstock-group");
-    const char *cluster = meta_of(info, "penstock-cluster");
+    const char *group = owner->group, *cluster = owner->cluster;
     if (!*group)
         return pst_fail(
             err, PST_E_CHAIN,
@@ -165,13 +168,12 @@ static pst_rc check_owner(const pst_chain *chain, const char *key,
             "%s was written from Kafka cluster \"%s\", this is cluster \"%s\": "
             "use another topics.dir for another cluster",
             key, cluster, chain->conf->cluster);
-    if (strcmp(meta_of(info, "penstock-topic"), chain->topic) != 0 ||
-        strcmp(meta_of(info, "penstock-partition"), partition) != 0)
+    if (strcmp(owner->topic, chain->topic) != 0 ||
+        strcmp(owner->partition, partition) != 0)
         return pst_fail(err, PST_E_CHAIN,
                         "%s holds %s-%s by its metadata, not %s-%d: it was copied or "
                         "renamed; move it away",
-                        key, meta_of(info, "penstock-topic"),
-                        meta_of(info, "penstock-partition"), chain->topic,
+                        key, owner->topic, owner->partition, chain->topic,
                         chain->partition);
     return PST_OK;
 }
@@ -183,10 +185,19 @@ pst_rc pst_chain_read_object(pst_chain *chain, const char *key, int64_t start,
     pst_chain_link(chain, start, link);
     pst_store *store = chain->conf->store;
     pst_store_info info;
+    if (pst_layout_is_routed(chain->at.layout))
+        return pst_chain_read_manifest(chain, key, start, batch, out, err);
+    out->plan = NULL;
     pst_rc rc = store->driver->head(store, key, link, &info, err);
     if (rc != PST_OK)
         return rc;
-    rc = check_owner(chain, key, &info, err);
+    rc = pst_chain_check_owner(
+        chain, key,
+        &(pst_chain_owner){.group = meta_of(&info, "penstock-group"),
+                           .cluster = meta_of(&info, "penstock-cluster"),
+                           .topic = meta_of(&info, "penstock-topic"),
+                           .partition = meta_of(&info, "penstock-partition")},
+        err);
     if (rc != PST_OK)
         return rc;
     out->start = start;
@@ -235,6 +246,12 @@ static pst_rc read_tail(pst_chain *chain, const tail *last, pst_chain_object *ob
                         pst_err *err)
 {
     char key[PST_STORE_KEY_MAX + 1];
+    if (pst_layout_is_routed(chain->at.layout)) {
+        pst_rc rc = last->twin[0] ? tell_twins(chain, last, err) : PST_OK;
+        return rc == PST_OK ? pst_chain_read_object(chain, last->key, last->start, NULL,
+                                                    object, err)
+                            : rc;
+    }
     if (chain->conf->store->driver->links) {
         pst_rc rc = pst_chain_key(chain, last->start, 0, key, err);
         return rc == PST_OK
@@ -269,8 +286,8 @@ static pst_rc follow_seal(pst_chain *chain, const pst_chain_object *object, bool
     if (rc == PST_OK)
         rc = pst_chain_enter(chain, &to, object->start, err);
     /* Keys of all extensions are listed together: an object after it would be there. */
-    *more = chain->conf->store->driver->links || at.layout != to.layout ||
-            strcmp(at.dir, to.dir) != 0;
+    *more = chain->conf->store->driver->links || pst_layout_is_routed(at.layout) ||
+            at.layout != to.layout || strcmp(at.dir, to.dir) != 0;
     return rc;
 }
 
@@ -283,9 +300,10 @@ static pst_rc fail_circle(const pst_chain *chain, pst_err *err)
                     chain->topic, chain->partition, (long long)chain->pos);
 }
 
-/* Finds the chain's end at or after `from`, through its seals: chain->pos, at and last.
- */
-static pst_rc find_end(pst_chain *chain, int64_t from, int64_t high, pst_err *err)
+/* Finds the chain's end at or after `from`, through its seals: chain->pos, at and last;
+ *plan: its last window, if that is not whole. */
+static pst_rc find_end(pst_chain *chain, int64_t from, int64_t high, pst_window **plan,
+                       pst_err *err)
 {
     int64_t sealed = -1;
     bool more = true;
@@ -299,6 +317,8 @@ static pst_rc find_end(pst_chain *chain, int64_t from, int64_t high, pst_err *er
         rc = read_tail(chain, &last, &object, err);
         if (rc != PST_OK)
             return rc;
+        if (object.plan)
+            return pst_chain_settle_files(chain, &object, plan, err);
         if (object.last.offset > chain->last.offset)
             chain->last = object.last;
         if (!object.seal[0]) {
@@ -316,7 +336,8 @@ static pst_rc find_end(pst_chain *chain, int64_t from, int64_t high, pst_err *er
 }
 
 /* Rule 7: the group was set back by a tool to where objects already are. */
-static pst_rc refuse_rewind(const pst_chain *chain, int64_t committed, pst_err *err)
+static pst_rc refuse_rewind(const pst_chain *chain, int64_t committed, int64_t end,
+                            pst_err *err)
 {
     return pst_fail(
         err, PST_E_CHAIN,
@@ -325,15 +346,15 @@ static pst_rc refuse_rewind(const pst_chain *chain, int64_t committed, pst_err *
         "group to %lld or later, or move the objects from %lld on away and "
         "delete the group's offset, or use another topics.dir",
         chain->conf->group, (long long)committed, chain->topic, chain->partition,
-        (long long)chain->pos, (long long)chain->pos, (long long)committed);
+        (long long)end, (long long)end, (long long)committed);
 }
 
 /* Rule 8, first half: what is known must lie within the log. */
-static pst_rc check_end(const pst_chain *chain, int64_t take_from,
+static pst_rc check_end(const pst_chain *chain, int64_t end, int64_t take_from,
                         const pst_log_facts *facts, pst_err *err)
 {
     const pst_sink_host *host = chain->conf->host;
-    int64_t known = take_from > chain->pos ? take_from : chain->pos;
+    int64_t known = take_from > end ? take_from : end;
     int64_t low = facts->low, high = facts->high;
     /* The topic grows, and another writer may have landed objects since we asked. */
     if (known > high && host) {
@@ -422,34 +443,47 @@ static pst_rc find_begin(pst_chain *chain, const pst_log_facts *facts, int64_t *
     return rc;
 }
 
+/* The chain's end is known: where reading goes on. */
+static pst_rc resume_at(pst_chain *chain, const pst_log_facts *facts, bool ours,
+                        pst_resume *resume, pst_err *err)
+{
+    const pst_window *plan = resume->plan;
+    int64_t committed = facts->committed, end = plan ? plan->next : chain->pos;
+    if (committed != PST_OFFSET_NONE && !ours && committed < end)
+        return refuse_rewind(chain, committed, end, err);
+    resume->committed = committed;
+    resume->take_from = committed > chain->pos ? committed : chain->pos;
+    if (plan) /* what is missing of it is read again, wherever the commit is */
+        resume->take_from = pst_files_missing(plan->files);
+    pst_rc rc = check_end(chain, end, resume->take_from, facts, err);
+    if (rc == PST_OK)
+        rc = check_loss(chain, &resume->take_from, facts, &resume->lost, err);
+    if (rc == PST_OK)
+        rc = pst_chain_check_layout(chain, err);
+    if (rc == PST_OK)
+        choose_check(chain, facts, resume);
+    return rc;
+}
+
 pst_rc pst_chain_recover(pst_chain *chain, const pst_log_facts *facts, pst_resume *resume,
                          pst_err *err)
 {
     int64_t from = 0;
     bool ours;
     pst_place named = {.dir = ""};
+    resume->plan = NULL;
     pst_rc rc = find_begin(chain, facts, &from, &ours, &named, err);
-    if (rc != PST_OK)
+    if (rc == PST_OK)
+        rc = find_end(chain, from, facts->high, &resume->plan, err);
+    if (rc == PST_OK)
+        rc = resume_at(chain, facts, ours, resume, err);
+    if (rc != PST_OK) {
+        pst_window_free(resume->plan);
+        resume->plan = NULL;
         return rc;
-    rc = find_end(chain, from, facts->high, err);
-    if (rc != PST_OK)
-        return rc;
-    int64_t committed = facts->committed;
-    if (committed != PST_OFFSET_NONE && !ours && committed < chain->pos)
-        return refuse_rewind(chain, committed, err);
-    resume->committed = committed;
+    }
     resume->commit_first =
         chain->conf->host && (!ours || !pst_place_same(&named, &chain->at));
-    resume->take_from = committed > chain->pos ? committed : chain->pos;
-    rc = check_end(chain, resume->take_from, facts, err);
-    if (rc == PST_OK)
-        rc = check_loss(chain, &resume->take_from, facts, &resume->lost, err);
-    if (rc != PST_OK)
-        return rc;
-    rc = pst_chain_check_layout(chain, err);
-    if (rc != PST_OK)
-        return rc;
-    choose_check(chain, facts, resume);
     pst_chain_confirm(chain, facts->asked_ms);
     return PST_OK;
 }

@@ -21,8 +21,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROOT_MAX_BYTES = 64 * 1024 };
-
 static void topic_file(const pst_chain *chain, const char *dir, const char *rest,
                        char out[PST_STORE_KEY_MAX + 1])
 {
@@ -56,7 +54,8 @@ static char *text_of_json(const json_t *json, size_t *n)
     return text;
 }
 
-static pst_rc put_json(pst_chain *chain, const char *key, json_t *json, pst_err *err)
+pst_rc pst_chain_put_json(const pst_chain *chain, const char *key, const json_t *json,
+                          int64_t dated_ms, pst_err *err)
 {
     size_t n;
     char *text = text_of_json(json, &n);
@@ -65,18 +64,19 @@ static pst_rc put_json(pst_chain *chain, const char *key, json_t *json, pst_err 
     pst_store_put put = {.key = key,
                          .bytes = {text, n},
                          .content_type = "application/json",
-                         .create_only = chain->conf->conditional};
+                         .create_only = chain->conf->conditional,
+                         .dated_ms = dated_ms};
     put.crc32c = pst_crc32c(0, put.bytes.p, put.bytes.n);
     pst_rc rc = chain->conf->store->driver->put(chain->conf->store, &put, err);
     pst_free(text);
     return rc;
 }
 
-pst_rc pst_chain_get_json(const pst_chain *chain, const char *key, json_t **out,
-                          pst_err *err)
+pst_rc pst_chain_get_json(const pst_chain *chain, const char *key, size_t max,
+                          json_t **out, pst_err *err)
 {
     pst_buf body;
-    pst_buf_init(&body, ROOT_MAX_BYTES);
+    pst_buf_init(&body, max);
     pst_rc rc = chain->conf->store->driver->get(chain->conf->store, key, &body, err);
     if (rc == PST_OK) {
         json_error_t why;
@@ -103,16 +103,16 @@ static pst_rc agree(pst_chain *chain, const char *key, json_t *fresh, json_t **o
                     pst_err *err)
 {
     pst_err sub = PST_ERR_INIT;
-    pst_rc rc = pst_chain_get_json(chain, key, out, &sub);
+    pst_rc rc = pst_chain_get_json(chain, key, PST_CHAIN_JSON_MAX, out, &sub);
     if (rc != PST_E_NOT_FOUND)
         goto done;
     pst_err_clear(&sub);
-    rc = put_json(chain, key, fresh, &sub);
+    rc = pst_chain_put_json(chain, key, fresh, 0, &sub);
     if (rc == PST_OK) {
         *out = json_incref(fresh);
     } else if (rc == PST_E_EXISTS) {
         pst_err_clear(&sub);
-        rc = pst_chain_get_json(chain, key, out, &sub);
+        rc = pst_chain_get_json(chain, key, PST_CHAIN_JSON_MAX, out, &sub);
     }
 done:
     json_decref(fresh);
@@ -230,7 +230,7 @@ static pst_rc find_root(pst_chain *chain, const char *key, const char *dir,
 {
     json_t *json = NULL;
     pst_err sub = PST_ERR_INIT;
-    pst_rc rc = pst_chain_get_json(chain, key, &json, &sub);
+    pst_rc rc = pst_chain_get_json(chain, key, PST_CHAIN_JSON_MAX, &json, &sub);
     if (rc == PST_OK)
         rc = check_root(chain, json, dir, start, &sub);
     if (rc == PST_OK)
@@ -310,7 +310,7 @@ static pst_rc carry_partitions(pst_chain *chain, const pst_place *to, pst_err *e
     if (strcmp(chain->at.dir, to->dir) == 0)
         return PST_OK;
     topic_file(chain, chain->at.dir, "partitions.json", key);
-    pst_rc rc = pst_chain_get_json(chain, key, &json, &sub);
+    pst_rc rc = pst_chain_get_json(chain, key, PST_CHAIN_JSON_MAX, &json, &sub);
     if (rc == PST_OK) {
         topic_file(chain, to->dir, "partitions.json", key);
         rc = agree(chain, key, json_incref(json), &agreed, &sub);

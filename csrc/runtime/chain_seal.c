@@ -15,7 +15,7 @@
  * settings that is started again would undo the change.
  */
 #include "format/compress.h"
-#include "runtime/chain_internal.h"
+#include "runtime/chain_files.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -136,25 +136,16 @@ pst_rc pst_chain_met_seal(pst_chain *chain, const pst_chain_object *object, pst_
                     object->seal, wanted_text);
 }
 
-pst_rc pst_chain_seal(pst_chain *chain, pst_window *window, int64_t dated_ms,
-                      pst_outcome *outcome, pst_err *err)
+static pst_rc put_seal(pst_chain *chain, const pst_window *window, const char *key,
+                       const char *to, int64_t dated_ms, pst_err *err)
 {
     const pst_chain_conf *conf = chain->conf;
-    char key[PST_STORE_KEY_MAX + 1], link[PST_STORE_KEY_MAX + 1];
-    char to[PST_PLACE_TEXT_MAX];
-    pst_place wanted;
+    char link[PST_STORE_KEY_MAX + 1];
     pst_store_meta meta;
-    pst_err put_err = PST_ERR_INIT;
-    pst_place_of_conf(conf, &wanted);
-    pst_place_text(&wanted, to);
-    pst_rc rc = pst_chain_key(chain, chain->pos, chain->pos, key, err);
-    if (rc == PST_OK)
-        rc = pst_chain_describe(chain, window, to, &meta, err);
+    if (pst_layout_is_routed(chain->at.layout))
+        return pst_chain_put_manifest(chain, window, to, key, dated_ms, err);
+    pst_rc rc = pst_chain_describe(chain, window, to, &meta, err);
     if (rc != PST_OK)
-        return rc;
-    bool there;
-    rc = look_again(chain, window, key, to, &there, outcome, err);
-    if (rc != PST_OK || there)
         return rc;
     pst_chain_link(chain, chain->pos, link);
     pst_sv empty = pst_compress_empty(chain->at.extension); /* a good file, too */
@@ -166,7 +157,24 @@ pst_rc pst_chain_seal(pst_chain *chain, pst_window *window, int64_t dated_ms,
                          .meta = &meta,
                          .create_only = conf->conditional,
                          .dated_ms = dated_ms};
-    rc = conf->store->driver->put(conf->store, &put, &put_err);
+    return conf->store->driver->put(conf->store, &put, err);
+}
+
+pst_rc pst_chain_seal(pst_chain *chain, pst_window *window, int64_t dated_ms,
+                      pst_outcome *outcome, pst_err *err)
+{
+    char key[PST_STORE_KEY_MAX + 1], to[PST_PLACE_TEXT_MAX];
+    pst_place wanted;
+    pst_err put_err = PST_ERR_INIT;
+    pst_place_of_conf(chain->conf, &wanted);
+    pst_place_text(&wanted, to);
+    pst_rc rc = pst_chain_next_key(chain, window, chain->pos, key, err);
+    bool there;
+    if (rc == PST_OK)
+        rc = look_again(chain, window, key, to, &there, outcome, err);
+    if (rc != PST_OK || there)
+        return rc;
+    rc = put_seal(chain, window, key, to, dated_ms, &put_err);
     if (put_err.status == 403)
         pst_chain_distrust(chain);
     if (rc == PST_E_EXISTS)

@@ -71,8 +71,14 @@ pst_rc pst_objects_new(pst_objects **out, const pst_objects_options *options,
     pthread_cond_init(&objects->pack_turn, NULL);
     pthread_mutex_init(&objects->stats_lock, NULL);
     pst_buf_init(&objects->row, (size_t)options->env->budget->limit / ROW_MAX_SHARE);
+    pst_buf_init(&objects->route.path, PST_STORE_KEY_MAX);
     pst_rc rc = PST_OK;
-    if (options->conf->take_over_from) {
+    if (options->encoder->routed !=
+        pst_layout_is_routed((pst_layout)options->conf->layout))
+        rc = pst_fail(err, PST_E_CONFIG, "partitioner.class=%s, but rows have %s paths",
+                      pst_layout_name((pst_layout)options->conf->layout),
+                      options->encoder->routed ? "their own" : "no");
+    if (rc == PST_OK && options->conf->take_over_from) {
         objects->take_over_group =
             pst_asprintf("connect-%s", options->conf->take_over_from);
         if (!objects->take_over_group)
@@ -95,16 +101,19 @@ pst_rc pst_objects_new(pst_objects **out, const pst_objects_options *options,
 
 void pst_window_done(pst_objects *objects, pst_window *window)
 {
-    pst_budget_sub(objects->env->budget, window->bytes.reserved);
+    pst_budget_sub(objects->env->budget, pst_window_reserved(window));
     pst_chunks_done(&window->bytes);
     pst_letters_release(window->letters);
+    pst_files_free(window->files);
+    window->files = NULL;
 }
 
 static void drop_open(pst_part *part)
 {
     if (!part->open)
         return;
-    part->objects->open_bytes -= (int64_t)part->open->bytes.reserved;
+    part->objects->open_bytes -= (int64_t)pst_window_reserved(part->open);
+    part->objects->open_files -= part->open->files ? part->open->files->n : 0;
     pst_window_done(part->objects, part->open);
     pst_free(part->open);
     part->open = NULL;
@@ -113,6 +122,7 @@ static void drop_open(pst_part *part)
 void pst_part_drop(pst_part *part)
 {
     drop_open(part);
+    pst_part_drop_plan(part);
     while (part->line) {
         sealed *head = part->line;
         part->line = head->next;
@@ -126,6 +136,7 @@ void pst_part_drop(pst_part *part)
 void pst_part_free(pst_part *part)
 {
     pst_part_drop(part);
+    pst_window_free(part->resume.plan);
     pst_free(part);
 }
 
@@ -147,6 +158,7 @@ void pst_objects_free(pst_objects *objects)
     }
     pst_deadletters_free(objects->dead);
     pst_buf_done(&objects->row);
+    pst_buf_done(&objects->route.path);
     pst_free(objects->take_over_group);
     pthread_mutex_destroy(&objects->done_lock);
     pthread_cond_destroy(&objects->done_more);
@@ -189,6 +201,16 @@ void pst_part_set_deadline(pst_part *part)
     part->deadline_ms = pst_mono_ms(clock) + interval - into;
 }
 
+pst_rc pst_part_fail_log(const pst_part *part, int64_t offset, pst_err *err)
+{
+    return pst_fail(
+        err, PST_E_CHAIN,
+        "%s-%d: the record at offset %lld is not the one that was landed from "
+        "there: the topic was made anew, or its log was replaced. For the new topic "
+        "use another topics.dir and delete the group's offsets, or restore the old one",
+        part->chain.topic, part->chain.partition, (long long)offset);
+}
+
 /* Rule 8, second half: the record where the chain ended must be the one that was landed.
  */
 static pst_rc check_log(pst_part *part, const pst_msg *msg, bool *known, pst_err *err)
@@ -210,12 +232,7 @@ static pst_rc check_log(pst_part *part, const pst_msg *msg, bool *known, pst_err
     if (msg->timestamp_ms == check.timestamp_ms &&
         pst_chain_fingerprint(msg) == check.crc32c)
         return PST_OK;
-    return pst_fail(
-        err, PST_E_CHAIN,
-        "%s-%d: the record at offset %lld is not the one that was landed from "
-        "there: the topic was made anew, or its log was replaced. For the new topic "
-        "use another topics.dir and delete the group's offsets, or restore the old one",
-        msg->topic, msg->partition, (long long)check.offset);
+    return pst_part_fail_log(part, check.offset, err);
 }
 
 static pst_rc window_add(pst_part *part, pst_window *window, const pst_buf *bytes,
@@ -231,7 +248,25 @@ static pst_rc window_add(pst_part *part, pst_window *window, const pst_buf *byte
     return rc == PST_OK ? PST_OK : pst_fail_nomem(err, "window");
 }
 
-static pst_rc open_window(pst_part *part, pst_err *err)
+pst_rc pst_objects_head(const pst_objects *objects, pst_buf *head, pst_err *err)
+{
+    pst_buf_init(head, PST_CHUNK_MAX);
+    return objects->encoder->begin(objects->encoder->self, head, err);
+}
+
+/* The bytes of a window that has files begin with each of them. */
+static pst_rc open_files(pst_part *part, pst_err *err)
+{
+    pst_objects *objects = part->objects;
+    pst_rc rc = pst_files_new(&part->open->files, err);
+    if (rc != PST_OK)
+        return rc;
+    objects->open_bytes += (int64_t)pst_window_reserved(part->open);
+    pst_budget_add(objects->env->budget, pst_window_reserved(part->open));
+    return PST_OK;
+}
+
+pst_rc pst_part_open_window(pst_part *part, pst_err *err)
 {
     pst_objects *objects = part->objects;
     if (part->open)
@@ -242,9 +277,10 @@ static pst_rc open_window(pst_part *part, pst_err *err)
     pst_chunks_init(&window->bytes);
     window->first_ms = now_ms(objects);
     part->open = window;
+    if (objects->encoder->routed)
+        return open_files(part, err);
     pst_buf head;
-    pst_buf_init(&head, PST_CHUNK_MAX);
-    pst_rc rc = objects->encoder->begin(objects->encoder->self, &head, err);
+    pst_rc rc = pst_objects_head(objects, &head, err);
     if (rc == PST_OK && head.len)
         rc = window_add(part, window, &head, err);
     pst_buf_done(&head);
@@ -257,7 +293,7 @@ static bool is_rush(const pst_part *part)
 {
     const pst_window *window = part->open;
     size_t share = (size_t)part->objects->env->budget->limit / OVERLAP_SHARE;
-    return window->bytes.len >= (share < OVERLAP_BYTES ? share : OVERLAP_BYTES) &&
+    return pst_window_len(window) >= (share < OVERLAP_BYTES ? share : OVERLAP_BYTES) &&
            (now_ms(part->objects) - window->first_ms) * OVERLAP_SHARE <=
                part->objects->conf->rotate_schedule_ms;
 }
@@ -272,20 +308,18 @@ static bool worth_uploading(const pst_part *part)
            is_rush(part);
 }
 
-static bool window_full(const pst_part *part)
+bool pst_part_window_full(const pst_part *part)
 {
     const pst_objects_conf *conf = part->objects->conf;
     const pst_window *window = part->open;
     if (!window || !window->rows)
         return false;
     return (conf->flush_size && window->records >= conf->flush_size) ||
-           (conf->flush_bytes && (int64_t)window->bytes.len >= conf->flush_bytes) ||
+           (conf->flush_bytes && (int64_t)pst_window_len(window) >= conf->flush_bytes) ||
            worth_uploading(part);
 }
 
-/* The fingerprint of the last record is wanted once a window, not once a record: it is
-   taken while the record is still there. */
-static void settle_last(pst_part *part)
+void pst_part_settle_last(pst_part *part)
 {
     const pst_msg *msg = part->last_msg;
     if (!msg)
@@ -296,7 +330,7 @@ static void settle_last(pst_part *part)
     part->last_msg = NULL;
 }
 
-static void took(pst_part *part, const pst_msg *msg)
+void pst_part_took(pst_part *part, const pst_msg *msg)
 {
     part->read_pos = msg->offset + 1;
     part->last_msg = msg;
@@ -304,32 +338,43 @@ static void took(pst_part *part, const pst_msg *msg)
     pst_part_set_deadline(part);
 }
 
-static pst_rc take_record(pst_part *part, const pst_msg *msg, pst_err *err)
+pst_rc pst_part_encode(pst_part *part, const pst_msg *msg, pst_err *err)
 {
     pst_objects *objects = part->objects;
+    const pst_encoder *encoder = objects->encoder;
     pst_err why = PST_ERR_INIT;
     pst_buf_clear(&objects->row);
-    pst_rc rc = open_window(part, err);
-    if (rc != PST_OK)
-        return rc;
-    rc = objects->encoder->encode(objects->encoder->self, msg, &objects->row, NULL, &why);
+    pst_rc rc = encoder->encode(encoder->self, msg, &objects->row,
+                                encoder->routed ? &objects->route : NULL, &why);
     if (rc == PST_E_INVALID || rc == PST_E_LIMIT) {
         pst_buf_clear(&objects->row);
-        rc = pst_part_reject(part, msg, &why, err);
+        /* Of a plan: its dead letter was acknowledged before the manifest was put. */
+        rc = part->plan ? PST_OK : pst_part_reject(part, msg, &why, err);
     } else if (rc != PST_OK && err && err->code == PST_OK) {
         *err = why;
     }
+    return rc;
+}
+
+static pst_rc take_record(pst_part *part, const pst_msg *msg, pst_err *err)
+{
+    pst_objects *objects = part->objects;
+    if (objects->encoder->routed)
+        return pst_part_take_routed(part, msg, err);
+    pst_rc rc = pst_part_open_window(part, err);
+    if (rc == PST_OK)
+        rc = pst_part_encode(part, msg, err);
     if (rc == PST_OK && objects->row.len)
         rc = window_add(part, part->open, &objects->row, err);
     if (rc != PST_OK)
         return rc;
-    took(part, msg);
+    pst_part_took(part, msg);
     part->open->records++;
     part->open->rows += objects->row.len > 0;
     objects->stats.rows += objects->row.len > 0;
-    if (!window_full(part))
+    if (!pst_part_window_full(part))
         return PST_OK;
-    settle_last(part);
+    pst_part_settle_last(part);
     return pst_part_seal(part, err);
 }
 
@@ -365,6 +410,11 @@ static pst_rc put_one(pst_part *part, const pst_item *item, pst_err *err)
             return rc;
         pst_part_set_deadline(part);
     }
+    if (!known && part->plan && !part->reopen) {
+        pst_rc rc = pst_part_take_planned(part, msg, &known, err);
+        if (rc != PST_OK)
+            return rc;
+    }
     if (known || part->reopen || msg->offset < part->read_pos)
         return PST_OK;
     if (msg->offset >= part->end) {
@@ -380,11 +430,11 @@ static pst_rc seal_largest(pst_objects *objects, pst_err *err)
     pst_part *largest = NULL;
     for (pst_part *p = objects->parts; p; p = p->next)
         if (p->open && p->open->rows &&
-            (!largest || p->open->bytes.len > largest->open->bytes.len))
+            (!largest || pst_window_len(p->open) > pst_window_len(largest->open)))
             largest = p;
     if (!largest)
         return PST_OK;
-    settle_last(largest);
+    pst_part_settle_last(largest);
     return pst_part_seal(largest, err);
 }
 
@@ -399,7 +449,10 @@ static pst_rc relieve(pst_objects *objects, pst_err *err)
         if (before <= budget->limit / 4 && !pst_budget_full(budget))
             break;
         rc = seal_largest(objects, err);
-        if (objects->open_bytes == before)
+        bool gave = objects->open_bytes != before;
+        if (rc == PST_OK && !gave && pst_budget_full(budget))
+            rc = pst_objects_leave_largest(objects, &gave, err);
+        if (!gave)
             break;
     }
     return rc;
@@ -426,7 +479,7 @@ pst_rc pst_objects_put(pst_objects *objects, const pst_item *items, size_t n,
         }
     }
     for (pst_part *p = objects->parts; p; p = p->next)
-        settle_last(p); /* the items are the caller's again */
+        pst_part_settle_last(p); /* the items are the caller's again */
     *taken = i;
     return rc;
 }
@@ -439,6 +492,8 @@ static pst_rc tick_part(pst_part *part, int64_t now, int64_t *next_ms, pst_err *
     if (part->reopen && !part->in_flight)
         return pst_part_reopen(part, err);
     rc = pst_part_check_letters(part, err);
+    if (rc == PST_OK)
+        rc = pst_part_reach_plan(part, err);
     bool due = part->flush || part->deadline_ms <= now;
     if (rc != PST_OK || part->reopen)
         return rc;
@@ -463,7 +518,9 @@ static void gather_stats(pst_objects *objects, int64_t now)
     int64_t oldest = 0, bytes = 0;
     bool stalled = false;
     for (pst_part *p = objects->parts; p; p = p->next) {
-        const pst_window *first = p->line ? &p->line->window : p->open;
+        const pst_window *first = p->line   ? &p->line->window
+                                  : p->plan ? p->plan
+                                            : p->open;
         if (first && first->records && now - first->first_ms > oldest)
             oldest = now - first->first_ms;
         for (const sealed *s = p->line; s; s = s->next)
@@ -518,7 +575,7 @@ bool pst_objects_idle(const pst_objects *objects, const pst_tp *tps, size_t n)
 bool pst_objects_finished(const pst_objects *objects)
 {
     for (const pst_part *p = objects->parts; p; p = p->next)
-        if (p->read_pos < p->end || p->check.offset >= 0 || p->reopen)
+        if (p->read_pos < p->end || p->check.offset >= 0 || p->reopen || p->plan)
             return false;
     return objects->opened;
 }

@@ -30,7 +30,7 @@ void pst_part_commit_layout(pst_part *part)
 
 void pst_part_commit_empty(pst_part *part)
 {
-    if (part->read_pos <= part->commit_offset || part->check.offset >= 0)
+    if (part->read_pos <= part->commit_offset || part->check.offset >= 0 || part->plan)
         return;
     if (part->last.offset > part->chain.last.offset)
         part->chain.last = part->last;

@@ -1,7 +1,7 @@
 /*
  * objects_internal.h - shared by objects.c (life and records), objects_open.c (recovery
- * of assigned partitions), objects_upload.c (sealed windows to the chain and back) and
- * objects_commit.c (what is durable).
+ * of assigned partitions), objects_upload.c (sealed windows to the chain and back),
+ * objects_commit.c (what is durable) and objects_routed.c (several objects a window).
  */
 #ifndef PST_RUNTIME_OBJECTS_INTERNAL_H
 #define PST_RUNTIME_OBJECTS_INTERNAL_H
@@ -41,6 +41,8 @@ typedef struct pst_part {
     const pst_msg *last_msg; /* the same, not fingerprinted yet: within a put() only */
     pst_last check;          /* rule 8: expected at its offset; offset -1 = none */
     pst_window *open;
+    pst_window *plan;    /* a window of the chain that is completed first; NULL = none */
+    int64_t plan_then;   /* and where reading goes on then */
     int64_t deadline_ms; /* monotonic; INT64_MAX = nothing to do */
     sealed *line, **line_end;
     bool in_flight, orphan, opening, asked, reopen, flush;
@@ -75,11 +77,13 @@ struct pst_objects {
     pst_pool *pool;
     pst_part *parts;
     pst_part *found[FOUND_MAX]; /* by partition: those looked up last */
-    int64_t open_bytes;         /* reserved by open windows */
+    int64_t open_bytes;         /* reserved by open windows and plans */
+    size_t open_files;          /* of open windows */
     pst_buf row;
     pst_deadletters *dead;  /* NULL = no topic for them */
     int64_t skips_since_ms; /* when their lines were counted anew */
     int64_t skips_told, skips_held;
+    pst_route route; /* the row's, if the encoder is routed */
     bool opened;
     pthread_mutex_t done_lock;
     pthread_cond_t done_more;
@@ -102,6 +106,17 @@ void pst_part_free(pst_part *part);
 void pst_part_drop(pst_part *part); /* everything buffered; the chain stays */
 void pst_part_set_deadline(pst_part *part);
 void pst_window_done(pst_objects *objects, pst_window *window);
+pst_rc pst_part_open_window(pst_part *part, pst_err *err) PST_MUST;
+/* What an object starts with. */
+pst_rc pst_objects_head(const pst_objects *objects, pst_buf *head, pst_err *err) PST_MUST;
+/* objects->row: the record's row; empty if there is none. */
+pst_rc pst_part_encode(pst_part *part, const pst_msg *msg, pst_err *err) PST_MUST;
+void pst_part_took(pst_part *part, const pst_msg *msg);
+bool pst_part_window_full(const pst_part *part);
+/* The fingerprint of the last record is wanted once a window, not once a record: it is
+   taken while the record is still there. */
+void pst_part_settle_last(pst_part *part);
+pst_rc pst_part_fail_log(const pst_part *part, int64_t offset, pst_err *err);
 
 /* objects_upload.c */
 pst_rc pst_part_seal(pst_part *part, pst_err *err) PST_MUST;
@@ -130,6 +145,21 @@ pst_rc pst_part_check_letters(pst_part *part, pst_err *err) PST_MUST;
 /* Once a tick: hears what is acknowledged. */
 pst_rc pst_objects_poll_letters(pst_objects *objects, int64_t *next_ms,
                                 pst_err *err) PST_MUST;
+void pst_part_line_up(pst_part *part, sealed *entry);
+
+/* objects_routed.c */
+pst_rc pst_part_take_routed(pst_part *part, const pst_msg *msg, pst_err *err) PST_MUST;
+/* What recovery found unfinished is now being completed. */
+void pst_part_begin_plan(pst_part *part);
+/* A record, if it is one of the plan's; false = take it as any other. */
+pst_rc pst_part_take_planned(pst_part *part, const pst_msg *msg, bool *mine,
+                             pst_err *err) PST_MUST;
+/* If all of the plan's records were read: it gets in line. */
+pst_rc pst_part_reach_plan(pst_part *part, pst_err *err) PST_MUST;
+/* Memory is full, and only plans hold it: puts the largest planned object off to another
+   pass; *gave = false if there is none to put off. */
+pst_rc pst_objects_leave_largest(pst_objects *objects, bool *gave, pst_err *err) PST_MUST;
+void pst_part_drop_plan(pst_part *part);
 
 /* objects_pack.c */
 /* Is there memory for a compressor? PST_E_CONFIG says what to change. */
@@ -137,6 +167,9 @@ pst_rc pst_objects_check_pack(const pst_objects *objects, pst_err *err) PST_MUST
 /* In the pool: compresses an object's bytes, if they are to be. No failure may be passed
    over: some of the bytes are gone then. */
 pst_rc pst_objects_pack(pst_objects *objects, pst_chunks *bytes, pst_err *err) PST_MUST;
+/* The same for all objects of a window. */
+pst_rc pst_objects_pack_window(pst_objects *objects, pst_window *window,
+                               pst_err *err) PST_MUST;
 
 /* objects_open.c */
 pst_rc pst_part_reopen(pst_part *part, pst_err *err) PST_MUST;

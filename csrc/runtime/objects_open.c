@@ -78,8 +78,12 @@ static void begin(pst_part *part)
     part->last = part->chain.last;
     part->commit_first = part->resume.commit_first;
     part->commit_offset = part->commit_first ? PST_OFFSET_NONE : part->resume.committed;
-    if (part->read_pos > part->commit_offset)
-        pst_part_note_commit(part, part->read_pos);
+    int64_t known = part->read_pos;
+    if (part->resume.plan && part->resume.committed > known)
+        known = part->resume.committed; /* the commit never goes back */
+    if (known > part->commit_offset)
+        pst_part_note_commit(part, known);
+    pst_part_begin_plan(part);
     part->attempts = 0;
     part->failing_since_ms = part->complained_ms = part->retry_at_ms = 0;
     objects->stats.skipped += part->resume.lost;

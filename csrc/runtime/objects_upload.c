@@ -18,24 +18,30 @@ static void new_batch_id(pst_window *window, uint64_t *seed)
     pst_hex(window->batch, raw, sizeof raw);
 }
 
+void pst_part_line_up(pst_part *part, sealed *entry)
+{
+    entry->plain = pst_window_len(&entry->window);
+    entry->held = pst_window_reserved(&entry->window);
+    *part->line_end = entry;
+    part->line_end = &entry->next;
+    pst_part_submit(part);
+}
+
 pst_rc pst_part_seal(pst_part *part, pst_err *err)
 {
     sealed *entry = pst_calloc(1, sizeof *entry);
     if (!entry)
         return pst_fail_nomem(err, "window");
     entry->window = *part->open;
-    part->objects->open_bytes -= (int64_t)part->open->bytes.reserved;
+    part->objects->open_bytes -= (int64_t)pst_window_reserved(part->open);
+    part->objects->open_files -= part->open->files ? part->open->files->n : 0;
     pst_free(part->open);
     part->open = NULL;
     entry->window.next = part->read_pos;
     entry->window.last = part->last;
-    entry->plain = entry->window.bytes.len;
-    entry->held = entry->window.bytes.reserved;
     new_batch_id(&entry->window, &part->objects->seed);
-    *part->line_end = entry;
-    part->line_end = &entry->next;
     part->deadline_ms = INT64_MAX;
-    pst_part_submit(part);
+    pst_part_line_up(part, entry);
     return PST_OK;
 }
 
@@ -61,7 +67,7 @@ static void append_job(void *arg)
     part->job_rc = PST_OK;
     if (!head->packed)
         part->job_rc =
-            pst_objects_pack(part->objects, &head->window.bytes, &part->job_err);
+            pst_objects_pack_window(part->objects, &head->window, &part->job_err);
     head->packed = part->job_rc == PST_OK;
     if (head->packed)
         part->job_rc = pst_chain_append(&part->chain, &head->window, &part->outcome,
@@ -100,16 +106,19 @@ static void tell_landed(pst_part *part, const sealed *head)
     pst_objects *objects = part->objects;
     const pst_window *window = &head->window;
     const pst_compression *method = objects->encoder->compression;
-    char before[64] = "";
+    size_t n = window->files ? window->files->n : 1, len = pst_window_len(window);
+    char before[64] = "", more[48] = "";
     if (method)
         snprintf(before, sizeof before, " (%zu before %s)", head->plain, method->name);
+    if (n > 1)
+        snprintf(more, sizeof more, " and %zu more", n - 1);
     pst_logf(objects->env->log, PST_LOG_INFO, objects->env->id, "chain",
-             "landed %s: %lld rows, offsets [%lld, %lld), %zu bytes%s", part->url,
+             "landed %s%s: %lld rows, offsets [%lld, %lld), %zu bytes%s", part->url, more,
              (long long)window->rows, (long long)part->job_start, (long long)window->next,
-             window->bytes.len, before);
+             len, before);
     pthread_mutex_lock(&objects->stats_lock);
-    objects->stats.objects++;
-    objects->stats.bytes += (int64_t)window->bytes.len;
+    objects->stats.objects += (int64_t)n;
+    objects->stats.bytes += (int64_t)len;
     snprintf(objects->stats.last_object, sizeof objects->stats.last_object, "%s",
              part->url);
     pthread_mutex_unlock(&objects->stats_lock);
@@ -186,6 +195,19 @@ static void passed(pst_part *part)
     part->reopen = true;
 }
 
+/* A window stands at our position that another task has begun, or we have a pass of our
+   own to go: it is completed before the chain goes on. */
+static void unfinished(pst_part *part)
+{
+    pst_objects *objects = part->objects;
+    pst_logf(objects->env->log, PST_LOG_INFO, objects->env->id, "chain",
+             "%s-%d: the window at offset %lld is not whole; reading it again to "
+             "complete it",
+             part->chain.topic, part->chain.partition, (long long)part->chain.pos);
+    pst_part_drop(part);
+    part->reopen = true;
+}
+
 static bool may_pass(const pst_err *err)
 {
     return err->retriable || err->unknown || err->code == PST_E_AUTH ||
@@ -254,12 +276,16 @@ static bool same_window(const pst_part *part)
 static pst_rc handle(pst_part *part, pst_err *err)
 {
     if (part->line)
-        part->line->held = part->line->window.bytes.reserved;
+        part->line->held = pst_window_reserved(&part->line->window);
     if (part->job_rc != PST_OK)
         return pst_part_back_off(part, "landing an object", &part->job_err, err);
     recovered(part);
     if (part->outcome == PST_PASSED) {
         passed(part);
+        return PST_OK;
+    }
+    if (part->outcome == PST_UNFINISHED) {
+        unfinished(part);
         return PST_OK;
     }
     if (part->outcome == PST_SEALED) {
