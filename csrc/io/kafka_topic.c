@@ -42,6 +42,8 @@ pst_rc pst_topic_client_init(pst_topic_client *c, const pst_topic_want *want,
         return pst_fail(err, PST_E_CONFIG, "the Kafka client for %s can't be made: %s",
                         want->topic, errstr);
     }
+    if (want->role == PST_KAFKA_PRODUCER)
+        return PST_OK; /* its question about a topic would make the topic */
     c->rkt = rd_kafka_topic_new(c->rk, want->topic, NULL);
     if (!c->rkt)
         return pst_kafka_fail(err, rd_kafka_last_error(), want->setting, want->topic);
@@ -111,11 +113,23 @@ static pst_rc fail_lookup(const pst_topic_client *c, rd_kafka_resp_err_t code,
     return pst_kafka_fail(err, code, what, c->want->topic);
 }
 
-/* *(int *)out: its partitions, 0 = there is no such topic. Never makes one. */
+static const rd_kafka_metadata_topic_t *find(const rd_kafka_metadata_t *metadata,
+                                             const char *topic)
+{
+    for (int i = 0; i < metadata->topic_cnt; i++)
+        if (strcmp(metadata->topics[i].topic, topic) == 0)
+            return &metadata->topics[i];
+    return NULL;
+}
+
+/* *(int *)out: its partitions, 0 = there is no such topic. Never makes one: a producer
+   asks for all topics, because a broker that makes topics would take its question about
+   this one for a wish. */
 static pst_rc look_up(pst_topic_client *c, int timeout_ms, void *out, pst_err *err)
 {
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(c->rk, 0, c->rkt, &metadata, timeout_ms);
+    rd_kafka_resp_err_t code =
+        rd_kafka_metadata(c->rk, !c->rkt, c->rkt, &metadata, timeout_ms);
     if (code)
         return fail_lookup(c, code, err);
     pst_rc rc = PST_OK;
@@ -123,8 +137,7 @@ static pst_rc look_up(pst_topic_client *c, int timeout_ms, void *out, pst_err *e
     c->controlled = false;
     for (int i = 0; i < metadata->broker_cnt; i++)
         c->controlled |= metadata->brokers[i].id == controller;
-    const rd_kafka_metadata_topic_t *topic =
-        metadata->topic_cnt == 1 ? &metadata->topics[0] : NULL;
+    const rd_kafka_metadata_topic_t *topic = find(metadata, c->want->topic);
     code = topic ? topic->err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
         *(int *)out = 0;

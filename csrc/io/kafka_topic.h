@@ -27,7 +27,7 @@ typedef struct pst_topic_client {
     pst_kafka_link link; /* first: see kafka_internal.h */
     const pst_topic_want *want;
     rd_kafka_t *rk;
-    rd_kafka_topic_t *rkt;
+    rd_kafka_topic_t *rkt; /* a consumer's */
     int64_t began_ms;
     bool controlled; /* a broker is known as the controller: admin calls are answered */
 } pst_topic_client;
