@@ -14,14 +14,14 @@ import pytest
 from tests.conftest import BucketFactory, DaemonFactory, TopicFactory
 from tests.integration.landing import (
     FAST_GROUP,
+    PATIENCE,
     group_of,
     record,
     sink,
-    until,
     wait_committed,
 )
 from tests.services.minio import Minio
-from tests.support import KafkaClient, Msg, Record, audit, penstockd
+from tests.support import Daemon, KafkaClient, Msg, Record, audit, penstockd
 from tests.support.audit import json_id
 from tests.support.daemon import write_properties
 
@@ -154,6 +154,14 @@ def test_letters_alone_are_committed(
     assert not [key for key in bucket.keys("") if "_penstock/" not in key]
 
 
+def await_landing(daemon: Daemon, before: int) -> None:
+    """Until it has landed more objects than `before`."""
+    deadline = time.monotonic() + PATIENCE
+    while daemon.log.count("landed s3://") <= before:
+        assert time.monotonic() < deadline, daemon.log[-4000:]
+        time.sleep(0.02)
+
+
 @pytest.mark.timeout(300)
 def test_kills(
     daemons: DaemonFactory,
@@ -169,9 +177,9 @@ def test_kills(
     worker = {**FAST_GROUP, "consumer.group.instance.id": topic}
     daemon = daemons(config, worker=worker)
     for _ in range(8):
-        client.produce(topic, mixed(4_000, chance))
         before = daemon.log.count("landed s3://")
-        until(lambda n=before: daemon.log.count("landed s3://") > n, "an object")  # type: ignore[misc]
+        client.produce(topic, mixed(4_000, chance))
+        await_landing(daemon, before)
         time.sleep(chance.uniform(0, 0.2))
         daemon.kill()
         daemon.start()
