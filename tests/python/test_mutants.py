@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PROGRAMS = ("test_chain", "test_chain_seal", "test_objects")
+PROGRAMS = ("test_chain", "test_chain_seal", "test_objects", "test_deadletter")
 
 
 @dataclass(frozen=True)
@@ -212,6 +212,24 @@ MUTANTS = [
         "    if (!chain->at.first)\n",
         "    if (chain->at.first && !*dir)\n",
     ),
+    Mutant(
+        "11: dead letters before the PUT",
+        "objects_upload.c",
+        "        !pst_window_settled(&part->line->window))",
+        "        pst_window_settled(NULL) == false)",
+    ),
+    Mutant(
+        "11: dead letters before the commit of a window without rows",
+        "objects.c",
+        "!part->in_flight && pst_window_settled(part->open))",
+        "!part->in_flight)",
+    ),
+    Mutant(
+        "11: a dead letter that fails takes its window back",
+        "objects_letters.c",
+        "        why = pst_letters_failed(part->open->letters);",
+        "        why = NULL;",
+    ),
 ]
 
 
@@ -221,6 +239,9 @@ def build_and_run(folder: Path, program: str) -> bool:
         *sorted(folder.glob("csrc/base/*.c")),
         *sorted(folder.glob("csrc/runtime/chain*.c")),
         *sorted(folder.glob("csrc/runtime/objects*.c")),
+        *sorted(folder.glob("csrc/conf/*.c")),
+        *sorted(folder.glob("csrc/io/kafka_*.c")),
+        folder / "csrc/runtime/deadletter.c",
         folder / "csrc/runtime/pool.c",
         folder / "tests/unit" / f"{program}.c",
     ]
@@ -228,7 +249,8 @@ def build_and_run(folder: Path, program: str) -> bool:
     built = subprocess.run(
         ["cc", "-std=c11", "-O0", "-w", "-D_GNU_SOURCE", f"-I{folder}/csrc",
          f"-I{folder}", f"-I{folder}/tests/unit", *map(str, sources),
-         str(folder / "store_meta.c"), "-ljansson", "-lcmocka", "-lm", "-pthread",
+         str(folder / "store_meta.c"), "-lrdkafka", "-ljansson", "-lcmocka", "-lm",
+         "-pthread",
          "-o", str(output)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
