@@ -289,7 +289,7 @@ static void test_bad_settings(void **state)
         {"s3.client=libs3\nstore.url=file:///folder\n", "does not write to a directory"},
         {"s3.libs3.plugin=penstock_libs3.so\n", "the whole path"},
         {"s3.client=boto\n", "s3.client"},
-        {"s3.part.size=26214400\n", "s3.part.size"},
+        {"s3.part.size=1\n", "s3.part.size"},
         {"s3.ssea.name=rot13\n", "AES256"},
         {"s3.sse.kms.key.id=x\n", "needs s3.ssea.name=aws:kms"},
         {"s3.acl.canned=everybody\n", "canned ACL"},
