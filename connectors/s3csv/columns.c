@@ -1,12 +1,28 @@
 /*
- * columns.c - the schema, the select list and the CSV settings become a reader and a
+ * columns.c - the schema, the select list and the format's settings become a reader and a
  * writer. What only shows when they meet (an unknown column, a type that a function or
- * CSV can't take) is told when the settings are checked, not when the task starts.
+ * the format can't take) is told when the settings are checked, not when the task starts.
  */
 #include "connectors/s3csv/s3csv.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* In the order of format.class's words. */
+static const struct {
+    const pst_format *format;
+    size_t conf; /* where its settings are */
+} FORMATS[] = {
+    {&pst_format_csv, offsetof(pst_s3csv_conf, csv)},
+    {&pst_format_jsonl, offsetof(pst_s3csv_conf, jsonl)},
+};
+
+const pst_format *pst_s3csv_format(const pst_s3csv_conf *conf, const void **settings)
+{
+    if (settings)
+        *settings = (const char *)conf + FORMATS[conf->format].conf;
+    return FORMATS[conf->format].format;
+}
 
 static pst_partitioner_paths wants(const pst_s3csv_conf *conf)
 {
@@ -16,7 +32,8 @@ static pst_partitioner_paths wants(const pst_s3csv_conf *conf)
 pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
                               pst_writer **writer, pst_err *err)
 {
-    pst_csv_conf csv = conf->csv;
+    const void *settings;
+    const pst_format *format = pst_s3csv_format(conf, &settings);
     pst_reader_conf in = conf->reader;
     pst_partitioner_paths extra = wants(conf);
     size_t n;
@@ -25,15 +42,14 @@ pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
     pst_rc rc = pst_reader_new(reader, &in, err);
     if (rc != PST_OK)
         return rc;
-    pst_csv_borrow(&csv, &conf->reader);
     const pst_column *columns = pst_reader_columns(*reader, &n);
-    return pst_format_csv.open(writer, &csv, columns, n, err);
+    return format->open(writer, settings, &conf->reader, columns, n, err);
 }
 
 void pst_s3csv_extension(const pst_s3csv_conf *conf, char out[PST_EXTENSION_MAX + 1])
 {
     const pst_compression *method = pst_compress_method(&conf->compress);
-    snprintf(out, PST_EXTENSION_MAX + 1, "%s%s", pst_format_csv.extension,
+    snprintf(out, PST_EXTENSION_MAX + 1, "%s%s", pst_s3csv_format(conf, NULL)->extension,
              method ? method->extension : "");
 }
 
@@ -46,7 +62,7 @@ static pst_rc try_columns(const pst_s3csv_conf *conf, pst_err *err)
     selected.objects.layout = PST_LAYOUT_DEFAULT;
     pst_rc rc = pst_s3csv_open_columns(&selected, &reader, &writer, err);
     if (writer)
-        pst_format_csv.close(writer);
+        pst_s3csv_format(conf, NULL)->close(writer);
     pst_reader_free(reader);
     return rc;
 }

@@ -1,5 +1,5 @@
 /*
- * s3csv.c - S3CsvSink: a reader (JSON → row), a writer (row → CSV) and a store, put
+ * s3csv.c - S3CsvSink: a reader (JSON → row), a writer (row → CSV, JSON) and a store, put
  * behind the object sink of the runtime, which does all the rest.
  */
 #include "connectors/s3csv/s3csv.h"
@@ -14,6 +14,7 @@ struct pst_sink {
     const pst_s3csv_conf *conf;
     pst_task_env env; /* a copy: objects borrow it for their life */
     pst_reader *reader;
+    const pst_format *format;
     pst_writer *writer;
     pst_partitioner *partitioner; /* NULL unless routed */
     pst_store *store;
@@ -27,7 +28,7 @@ struct pst_sink {
 static pst_rc begin(void *self, pst_buf *out, pst_err *err)
 {
     pst_sink *sink = self;
-    return pst_format_csv.begin(sink->writer, out, err);
+    return sink->format->begin(sink->writer, out, err);
 }
 
 static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_route *route,
@@ -44,7 +45,7 @@ static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_route *ro
         rc = pst_partitioner_fill(sink->partitioner, msg, row.cells + row.n, &route->path,
                                   &route->time_ms, err);
     if (rc == PST_OK)
-        rc = pst_format_csv.row(sink->writer, &row, out, err);
+        rc = sink->format->row(sink->writer, &row, out, err);
     return rc;
 }
 
@@ -64,7 +65,9 @@ static pst_rc encode_with_headers(void *self, const pst_msg *msg, pst_buf *out,
 static void fingerprint(const pst_s3csv_conf *conf, char out[17])
 {
     uint32_t rows = pst_conf_sum(0, &pst_reader_section, &conf->reader);
-    uint32_t text = pst_conf_sum(0, &pst_csv_section, &conf->csv);
+    const void *settings;
+    const pst_format *format = pst_s3csv_format(conf, &settings);
+    uint32_t text = pst_conf_sum(0, format->section, settings);
     rows = pst_crc32c(rows, &conf->on_null, sizeof conf->on_null);
     if (pst_layout_is_routed((pst_layout)conf->objects.layout))
         rows = pst_conf_sum(rows, &pst_partitioner_section, &conf->partitioner);
@@ -83,7 +86,7 @@ static void stop(pst_sink *sink)
     pst_objects_free(sink->objects);
     pst_store_close(sink->store);
     if (sink->writer)
-        pst_format_csv.close(sink->writer);
+        sink->format->close(sink->writer);
     pst_partitioner_free(sink->partitioner);
     pst_reader_free(sink->reader);
     pst_free(sink);
@@ -107,6 +110,7 @@ static pst_rc open_partitioner(pst_sink *sink, pst_err *err)
 static pst_rc open_encoder(pst_sink *sink, pst_err *err)
 {
     const pst_s3csv_conf *conf = sink->conf;
+    sink->format = pst_s3csv_format(conf, NULL);
     pst_rc rc = pst_s3csv_open_columns(conf, &sink->reader, &sink->writer, err);
     rc = rc ? rc : open_partitioner(sink, err);
     if (rc != PST_OK)
@@ -116,7 +120,7 @@ static pst_rc open_encoder(pst_sink *sink, pst_err *err)
     pst_s3csv_extension(conf, sink->extension);
     sink->encoder =
         (pst_encoder){.extension = sink->extension,
-                      .content_type = pst_format_csv.content_type,
+                      .content_type = sink->format->content_type,
                       .compression = method,
                       .compression_level = pst_compress_level(&conf->compress),
                       .compression_header = method && conf->compress.header,

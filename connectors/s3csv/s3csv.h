@@ -1,5 +1,6 @@
 /*
- * s3csv.h - the sink connector S3CsvSink: topics of JSON become CSV objects.
+ * s3csv.h - the sink connector S3CsvSink: topics of JSON become CSV objects (or JSON
+ * lines).
  */
 #ifndef PST_CONNECTORS_S3CSV_H
 #define PST_CONNECTORS_S3CSV_H
@@ -19,7 +20,9 @@ typedef struct pst_s3csv_conf {
     char *topics_regex;
     int on_null; /* enum pst_null_values */
     pst_reader_conf reader;
+    int format; /* format.class */
     pst_csv_conf csv;
+    pst_jsonl_conf jsonl;
     pst_compress_conf compress;
     pst_objects_conf objects;
     pst_partitioner_conf partitioner;
@@ -35,6 +38,8 @@ pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
    go together? What is wrong goes to the report, at the setting it is about. */
 void pst_s3csv_check_columns(const pst_s3csv_conf *conf, const pst_props *props,
                              pst_conf_report *report);
+/* The format and its settings (`settings` may be NULL). */
+const pst_format *pst_s3csv_format(const pst_s3csv_conf *conf, const void **settings);
 /* ".csv", ".csv.gz": what the objects' names end with. */
 void pst_s3csv_extension(const pst_s3csv_conf *conf, char out[PST_EXTENSION_MAX + 1]);
 extern const pst_connector pst_s3csv;

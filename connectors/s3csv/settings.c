@@ -9,6 +9,8 @@
 
 static const char *const null_values[] = {"write", "ignore", "fail", NULL};
 
+static const char *const formats[] = {"csv", "jsonl", NULL};
+
 static pst_rc check_regex(const char *value, pst_err *err)
 {
     if (value[0] != '^')
@@ -41,17 +43,27 @@ static const pst_setting rows[] = {
      .doc =
          "Records with a null value (tombstones): write = a row of nulls, as Spark does; "
          "ignore = no row; fail = an error that errors.tolerance decides about."},
+    {.name = "format.class",
+     .type = PST_CONF_ENUM,
+     .offset = AT(format),
+     .def = "csv",
+     .choices = formats,
+     .importance = PST_CONF_MEDIUM,
+     .doc =
+         "What the objects hold: csv = Spark's CSV; jsonl = one JSON object a line, as "
+         "Spark's JSON writer prints it. A change seals the chain and goes on under "
+         "the new names."},
 };
 
 static const pst_conf_section own_section = {
     .title = "What: topics", .rows = rows, .n_rows = sizeof rows / sizeof *rows};
 
 static const pst_conf_part parts[] = {
-    {&pst_connector_section, AT(connector)},   {&own_section, 0},
-    {&pst_reader_section, AT(reader)},         {&pst_csv_section, AT(csv)},
-    {&pst_compress_section, AT(compress)},     {&pst_objects_when_section, AT(objects)},
-    {&pst_objects_where_section, AT(objects)}, {&pst_store_section, AT(store)},
-    {&pst_store_access_section, AT(store)},
+    {&pst_connector_section, AT(connector)},  {&own_section, 0},
+    {&pst_reader_section, AT(reader)},        {&pst_csv_section, AT(csv)},
+    {&pst_jsonl_section, AT(jsonl)},          {&pst_compress_section, AT(compress)},
+    {&pst_objects_when_section, AT(objects)}, {&pst_objects_where_section, AT(objects)},
+    {&pst_store_section, AT(store)},          {&pst_store_access_section, AT(store)},
 };
 
 static bool consumes(const pst_s3csv_conf *conf, const char *topic)
@@ -114,10 +126,10 @@ static void check(const void *opaque, const pst_props *props, pst_conf_report *r
 
 const pst_conf_spec pst_s3csv_spec = {
     .name = "S3CsvSink",
-    .doc =
-        "Lands Kafka topics of JSON records as CSV objects in S3, MinIO or a directory: "
-        "an object every few seconds, every record exactly once, the bytes of Spark's "
-        "from_json and CSV writer.",
+    .doc = "Lands Kafka topics of JSON records as CSV (or JSON lines) objects in S3, "
+           "MinIO or a directory: "
+           "an object every few seconds, every record exactly once, the bytes of Spark's "
+           "from_json and CSV writer.",
     .parts = parts,
     .n_parts = sizeof parts / sizeof *parts,
     .size = sizeof(pst_s3csv_conf),

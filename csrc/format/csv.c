@@ -6,17 +6,15 @@
  * converted.
  */
 #include "base/mem.h"
+#include "format/celltext.h"
 #include "format/charset.h"
 #include "format/csv_chars.h"
 #include "format/csv_fast.h"
 #include "format/format.h"
-#include "record/number.h"
-#include "record/pattern.h"
 
 #include <limits.h>
 
 enum {
-    TEXT_MAX = PST_PATTERN_TEXT_MAX,
     ROW_MAX = INT_MAX,
     QUICK_CELL = 64, /* a number, date or time without pattern is shorter */
 };
@@ -26,12 +24,8 @@ struct pst_writer {
     pst_csv_needles needles;
     bool quick; /* most fields need no more than a look: see quick_cell() */
     bool header, legacy_null, formula_guard;
-    int number_format;
     char *null_value, *empty_value;
-    pst_zone *zone;
-    int32_t fixed_offset;
-    bool fixed_zone;
-    pst_pattern *date, *timestamp, *ntz; /* NULL = the default */
+    pst_cell_style style;
     pst_charset *charset;
     pst_buf row; /* for other character sets */
     char **names;
@@ -122,36 +116,6 @@ static pst_rc set_chars(pst_writer *w, const pst_csv_conf *conf, pst_err *err)
     return rc;
 }
 
-static pst_rc set_pattern(pst_pattern **out, const char *setting, const char *text,
-                          pst_pattern_use use, pst_err *err)
-{
-    pst_err local = PST_ERR_INIT;
-    pst_rc rc = text ? pst_pattern_new(out, text, use, &local) : PST_OK;
-    return rc ? pst_fail(err, rc, "%s: %s", setting, local.text) : PST_OK;
-}
-
-static pst_rc set_times(pst_writer *w, const pst_csv_conf *conf, pst_err *err)
-{
-    bool legacy = conf->time_parser_policy == PST_TIME_LEGACY;
-    pst_pattern_use use = legacy ? PST_PATTERN_LEGACY : PST_PATTERN_FORMAT;
-    const char *date = conf->date_format, *stamp = conf->timestamp_format;
-    if (legacy && !date)
-        date = "yyyy-MM-dd";
-    if (legacy && !stamp)
-        stamp = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX";
-    const char *zone = conf->session_time_zone ? conf->session_time_zone : "UTC";
-    pst_err local = PST_ERR_INIT;
-    pst_rc rc = pst_zone_new(&w->zone, pst_sv_of(zone), &local);
-    if (rc != PST_OK)
-        return pst_fail(err, rc, "spark.sql.session.timeZone: %s", local.text);
-    w->fixed_zone = pst_zone_is_fixed(w->zone, &w->fixed_offset);
-    rc = set_pattern(&w->date, "csv.dateFormat", date, use, err);
-    rc = rc ? rc : set_pattern(&w->timestamp, "csv.timestampFormat", stamp, use, err);
-    return rc ? rc
-              : set_pattern(&w->ntz, "csv.timestampNTZFormat", conf->timestamp_ntz_format,
-                            PST_PATTERN_FORMAT, err);
-}
-
 static pst_rc set_columns(pst_writer *w, const pst_column *columns, size_t n,
                           pst_err *err)
 {
@@ -185,18 +149,17 @@ static void csv_close(pst_writer *w)
     pst_free(w->types);
     pst_free(w->null_value);
     pst_free(w->empty_value);
-    pst_pattern_free(w->date);
-    pst_pattern_free(w->timestamp);
-    pst_pattern_free(w->ntz);
-    pst_zone_free(w->zone);
+    pst_cell_style_done(&w->style);
     pst_charset_free(w->charset);
     pst_buf_done(&w->row);
     pst_free(w);
 }
 
-static pst_rc csv_open(pst_writer **out, const pst_csv_conf *conf,
-                       const pst_column *columns, size_t n_columns, pst_err *err)
+static pst_rc csv_open(pst_writer **out, const void *opaque,
+                       const pst_reader_conf *shared, const pst_column *columns,
+                       size_t n_columns, pst_err *err)
 {
+    const pst_csv_conf *conf = opaque;
     pst_err local = PST_ERR_INIT;
     pst_writer *w = pst_calloc(1, sizeof *w);
     if (!w)
@@ -205,9 +168,10 @@ static pst_rc csv_open(pst_writer **out, const pst_csv_conf *conf,
     w->header = conf->header;
     w->legacy_null = conf->legacy_null_quoted;
     w->formula_guard = conf->formula_guard;
-    w->number_format = conf->number_format;
     pst_rc rc = set_chars(w, conf, err);
-    rc = rc ? rc : set_times(w, conf, err);
+    pst_cell_patterns patterns = {"csv", conf->date_format, conf->timestamp_format,
+                                  conf->timestamp_ntz_format};
+    rc = rc ? rc : pst_cell_style_init(&w->style, &patterns, shared, err);
     if (rc == PST_OK) {
         rc = pst_charset_new(&w->charset, conf->encoding ? conf->encoding : "UTF-8",
                              &local);
@@ -221,122 +185,6 @@ static pst_rc csv_open(pst_writer **out, const pst_csv_conf *conf,
     }
     *out = w;
     return PST_OK;
-}
-
-/* ---- text of cells ---- */
-
-static size_t put_year(char *p, int64_t year)
-{
-    char *start = p;
-    uint64_t magnitude = (uint64_t)(year < 0 ? -year : year);
-    if (year < 0)
-        *p++ = '-';
-    else if (year > 9999)
-        *p++ = '+';
-    size_t width = 4;
-    for (uint64_t limit = 10000; magnitude >= limit; limit *= 10)
-        width++;
-    pst_number_padded(p, magnitude, width);
-    return (size_t)(p - start) + width;
-}
-
-static void put_two(char *p, int value)
-{
-    p[0] = (char)('0' + value / 10);
-    p[1] = (char)('0' + value % 10);
-}
-
-static size_t put_date(char *out, const pst_civil *c)
-{
-    char *p = out + put_year(out, c->year);
-    *p++ = '-';
-    put_two(p, c->month);
-    p[2] = '-';
-    put_two(p + 3, c->day);
-    return (size_t)(p - out) + 5;
-}
-
-/* Z, or +hh:mm with the seconds of old local times cut off. */
-static size_t put_offset(char *p, int32_t offset)
-{
-    int32_t minutes = (offset < 0 ? -offset : offset) / 60;
-    if (minutes == 0) {
-        *p = 'Z';
-        return 1;
-    }
-    *p = offset < 0 ? '-' : '+';
-    put_two(p + 1, minutes / 60);
-    p[3] = ':';
-    put_two(p + 4, minutes % 60);
-    return 6;
-}
-
-static size_t put_local(char *out, int64_t micros, int32_t offset)
-{
-    pst_civil c;
-    pst_civil_of_micros(micros, offset, &c);
-    char *p = out + put_date(out, &c);
-    p[0] = 'T';
-    put_two(p + 1, c.hour);
-    p[3] = ':';
-    put_two(p + 4, c.minute);
-    p[6] = ':';
-    put_two(p + 7, c.second);
-    p[9] = '.';
-    p[10] = (char)('0' + c.micro / 100000);
-    put_two(p + 11, c.micro / 1000 % 100);
-    return (size_t)(p - out) + 13;
-}
-
-static size_t put_timestamp(const pst_writer *w, char *out, int64_t micros)
-{
-    int32_t offset = w->fixed_offset;
-    if (!w->fixed_zone)
-        offset = pst_zone_offset_at(w->zone, pst_floor_div(micros, PST_MICROS));
-    size_t n = put_local(out, micros, offset);
-    return n + put_offset(out + n, offset);
-}
-
-static bool cell_text(const pst_writer *w, pst_type type, const pst_cell *cell, char *out,
-                      size_t *n)
-{
-    pst_civil c;
-    switch (type) {
-    case PST_T_BOOLEAN:
-        *n = cell->as.b ? 4 : 5;
-        memcpy(out, cell->as.b ? "true" : "false", *n);
-        return true;
-    case PST_T_FLOAT:
-        *n = pst_number_of_float(out, (float)cell->as.d,
-                                 (enum pst_number_format)w->number_format);
-        return true;
-    case PST_T_DOUBLE:
-        *n = pst_number_of_double(out, cell->as.d,
-                                  (enum pst_number_format)w->number_format);
-        return true;
-    case PST_T_DATE:
-        if (w->date)
-            return pst_pattern_format(w->date, PST_PATTERN_DATE, cell->as.i, NULL, out,
-                                      TEXT_MAX, n);
-        pst_civil_of_days(cell->as.i, &c);
-        *n = put_date(out, &c);
-        return true;
-    case PST_T_TIMESTAMP:
-        if (w->timestamp)
-            return pst_pattern_format(w->timestamp, PST_PATTERN_ZONED, cell->as.i,
-                                      w->zone, out, TEXT_MAX, n);
-        *n = put_timestamp(w, out, cell->as.i);
-        return true;
-    case PST_T_TIMESTAMP_NTZ:
-        if (w->ntz)
-            return pst_pattern_format(w->ntz, PST_PATTERN_LOCAL, cell->as.i, NULL, out,
-                                      TEXT_MAX, n);
-        *n = put_local(out, cell->as.i, 0);
-        return true;
-    default:
-        *n = pst_number_of_long(out, cell->as.i);
-        return true;
-    }
 }
 
 /* ---- rows ---- */
@@ -362,7 +210,7 @@ static pst_rc add_string(pst_writer *w, bool first, pst_sv s, pst_buf *out)
 
 static pst_rc add_cell(pst_writer *w, size_t i, const pst_cell *cell, pst_buf *out)
 {
-    char text[TEXT_MAX];
+    char text[PST_CELL_TEXT_MAX];
     size_t n = 0;
     pst_type type = w->types[i];
     if (cell->null && w->legacy_null)
@@ -373,12 +221,9 @@ static pst_rc add_cell(pst_writer *w, size_t i, const pst_cell *cell, pst_buf *o
         return add_string(w, i == 0, cell->as.s.n ? cell->as.s : PST_SV(""), out);
     if (type == PST_T_DECIMAL)
         return pst_csv_field(&w->chars, i == 0, cell->as.s, out);
-    if (!cell_text(w, type, cell, text, &n))
+    if (!cell_text(&w->style, type, cell, text, &n))
         return PST_E_UNSUPPORTED;
-    bool pattern = (type == PST_T_DATE && w->date) ||
-                   (type == PST_T_TIMESTAMP && w->timestamp) ||
-                   (type == PST_T_TIMESTAMP_NTZ && w->ntz);
-    if (w->chars.plain_numbers && !pattern)
+    if (w->chars.plain_numbers && !pst_cell_has_pattern(&w->style, type))
         return pst_buf_add(out, text, n);
     return pst_csv_field(&w->chars, i == 0, (pst_sv){text, n}, out);
 }
@@ -407,10 +252,8 @@ static bool quick_cell(const pst_writer *w, size_t i, const pst_cell *cell, pst_
         if (n > QUICK_CELL)
             return false;
         memcpy(to, cell->as.s.p, n);
-    } else if ((type == PST_T_DATE && w->date) ||
-               (type == PST_T_TIMESTAMP && w->timestamp) ||
-               (type == PST_T_TIMESTAMP_NTZ && w->ntz) ||
-               !cell_text(w, type, cell, to, &n)) {
+    } else if (pst_cell_has_pattern(&w->style, type) ||
+               !cell_text(&w->style, type, cell, to, &n)) {
         return false;
     }
     out->len += n;
@@ -517,6 +360,7 @@ const pst_format pst_format_csv = {
     .name = "csv",
     .extension = ".csv",
     .content_type = "text/csv; charset=utf-8",
+    .section = &pst_csv_section,
     .open = csv_open,
     .close = csv_close,
     .begin = csv_begin,

@@ -203,10 +203,3 @@ const pst_conf_section pst_csv_section = {
     .rows = ROWS,
     .n_rows = COUNT(ROWS),
 };
-
-void pst_csv_borrow(pst_csv_conf *csv, const pst_reader_conf *reader)
-{
-    csv->session_time_zone = reader->session_time_zone;
-    csv->time_parser_policy = reader->time_parser_policy;
-    csv->number_format = reader->number_format;
-}

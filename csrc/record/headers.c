@@ -62,10 +62,11 @@ pst_rc pst_headers_check(const pst_expr *e, const pst_binding *b, pst_err *err)
 {
     if (b->type < PST_T_STRUCT)
         return PST_OK;
-    return pst_lex_fail_at(err, e->pos,
-                           "%s, which no column of a CSV can hold; select headers[0].key "
-                           "or CAST(headers[0].value AS STRING)",
-                           type_of(b));
+    return pst_lex_fail_at(
+        err, e->pos,
+        "%s, which no column of an object can hold; select headers[0].key "
+        "or CAST(headers[0].value AS STRING)",
+        type_of(b));
 }
 
 pst_rc pst_headers_read(pst_context *ctx, const pst_binding *b, const pst_msg *msg,

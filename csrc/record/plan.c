@@ -392,11 +392,11 @@ pst_rc pst_plan_bind(pst_plan *plan, const pst_expr *path, pst_binding *out, pst
         char type[64];
         pst_dtype_name(node->dtype, type, sizeof type);
         bool fields = node->type == PST_T_STRUCT && node->n_children;
-        return pst_lex_fail_at(err, path->pos,
-                               "'%s' is %s, which no column of a CSV can hold%s%s%s%s",
-                               node->name.p, type, fields ? "; select its fields: " : "",
-                               fields ? node->name.p : "", fields ? "." : "",
-                               fields ? node->children[0].name.p : "");
+        return pst_lex_fail_at(
+            err, path->pos, "'%s' is %s, which no column of an object can hold%s%s%s%s",
+            node->name.p, type, fields ? "; select its fields: " : "",
+            fields ? node->name.p : "", fields ? "." : "",
+            fields ? node->children[0].name.p : "");
     }
     *out = (pst_binding){.source = PST_FROM_SLOT,
                          .slot = slot_of(plan, node),
@@ -463,8 +463,8 @@ static pst_rc add_star(pst_plan *plan, const pst_expr *e, pst_err *err)
             pst_dtype_name(child->dtype, type, sizeof type);
             return pst_lex_fail_at(
                 err, e->pos,
-                "* takes in column '%s', which is %s and no column of a "
-                "CSV can hold; list the columns",
+                "* takes in column '%s', which is %s and no column of an "
+                "object can hold; list the columns",
                 child->name.p, type);
         }
         pst_output output = {.source = PST_FROM_SLOT, .slot = slot_of(plan, child)};

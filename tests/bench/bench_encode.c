@@ -234,11 +234,10 @@ static void open_encoder(const shape *s, encoder *e)
         .escape_quotes = true, .ignore_leading = true, .ignore_trailing = true};
     size_t n;
     pst_buf_init(&e->out, (size_t)RECORDS * RECORD_MAX * 2);
-    pst_csv_borrow(&csv, &conf);
     if (pst_reader_new(&e->reader, &conf, &err) != PST_OK)
         die(err.text);
     const pst_column *columns = pst_reader_columns(e->reader, &n);
-    if (pst_format_csv.open(&e->writer, &csv, columns, n, &err) != PST_OK)
+    if (pst_format_csv.open(&e->writer, &csv, &conf, columns, n, &err) != PST_OK)
         die(err.text);
 }
 

@@ -29,17 +29,19 @@ enum {
 typedef struct settings {
     pst_reader_conf reader;
     pst_csv_conf csv;
+    pst_jsonl_conf jsonl;
 } settings;
 
 static const pst_conf_part PARTS[] = {
     {&pst_reader_section, offsetof(settings, reader)},
     {&pst_csv_section, offsetof(settings, csv)},
+    {&pst_jsonl_section, offsetof(settings, jsonl)},
 };
 static const pst_conf_spec SPEC = {
     .name = "conformance",
     .doc = "reader and writer",
     .parts = PARTS,
-    .n_parts = 2,
+    .n_parts = 3,
     .size = sizeof(settings),
 };
 
@@ -226,10 +228,8 @@ static void set_all(pst_props *props, const char *prefix, json_t *object,
 static void apply(const pst_props *props, settings *out, pst_conf_report *report,
                   const char *which)
 {
-    if (pst_conf_apply(&SPEC, props, out, report) == PST_OK) {
-        pst_csv_borrow(&out->csv, &out->reader);
+    if (pst_conf_apply(&SPEC, props, out, report) == PST_OK)
         return;
-    }
     pst_buf text;
     pst_buf_init(&text, 65536);
     if (pst_conf_report_print(report, &text) == PST_OK)
@@ -241,6 +241,7 @@ typedef struct pipeline {
     settings conf;
     pst_reader *reader;
     pst_writer *writer;
+    pst_writer *json;
 } pipeline;
 
 static void open_pipeline(pipeline *p, json_t *corpus, json_t *set_options,
@@ -257,9 +258,10 @@ static void open_pipeline(pipeline *p, json_t *corpus, json_t *set_options,
     bool corrupt = strcmp(set, "corrupt-record") == 0;
     snprintf(schema, sizeof schema, "%s%s", ddl,
              corrupt ? ", _corrupt_record STRING" : "");
-    const char *key[] = {"value.schema", "select"};
-    const char *value[] = {schema, json_string_value(json_object_get(corpus, "select"))};
-    for (size_t i = 0; i < 2; i++)
+    const char *key[] = {"value.schema", "select", "jsonl.ignoreNullFields"};
+    const char *value[] = {schema, json_string_value(json_object_get(corpus, "select")),
+                           "false"};
+    for (size_t i = 0; i < 3; i++)
         if (pst_props_set(&props, key[i], value[i], "(golden)", &report) != PST_OK)
             die("setting refused", key[i]);
     if (set_options) {
@@ -275,7 +277,10 @@ static void open_pipeline(pipeline *p, json_t *corpus, json_t *set_options,
     if (pst_reader_new(&p->reader, &p->conf.reader, &err) != PST_OK)
         die(err.text, which);
     const pst_column *columns = pst_reader_columns(p->reader, &n);
-    if (pst_format_csv.open(&p->writer, &p->conf.csv, columns, n, &err) != PST_OK)
+    if (pst_format_csv.open(&p->writer, &p->conf.csv, &p->conf.reader, columns, n,
+                            &err) != PST_OK ||
+        pst_format_jsonl.open(&p->json, &p->conf.jsonl, &p->conf.reader, columns, n,
+                              &err) != PST_OK)
         die(err.text, which);
     pst_props_done(&props);
     pst_conf_report_done(&report);
@@ -284,11 +289,13 @@ static void open_pipeline(pipeline *p, json_t *corpus, json_t *set_options,
 static void close_pipeline(pipeline *p)
 {
     pst_format_csv.close(p->writer);
+    pst_format_jsonl.close(p->json);
     pst_reader_free(p->reader);
     pst_conf_done(&SPEC, &p->conf);
 }
 
-static void run_record(pipeline *p, json_t *message, pst_buf *out)
+/* `json` may be NULL. */
+static void run_record(pipeline *p, json_t *message, pst_buf *out, pst_buf *json)
 {
     pst_err err = PST_ERR_INIT;
     pst_row row;
@@ -298,7 +305,8 @@ static void run_record(pipeline *p, json_t *message, pst_buf *out)
     if (b64)
         msg.value = (pst_sv){bytes, decode_base64(b64, bytes)};
     if (pst_reader_read(p->reader, &msg, &row, &err) != PST_OK ||
-        pst_format_csv.row(p->writer, &row, out, &err) != PST_OK)
+        pst_format_csv.row(p->writer, &row, out, &err) != PST_OK ||
+        (json && pst_format_jsonl.row(p->json, &row, json, &err) != PST_OK))
         die(err.text, "a record");
     pst_free(bytes);
 }
@@ -306,6 +314,20 @@ static void run_record(pipeline *p, json_t *message, pst_buf *out)
 static size_t line_length(const pipeline *p)
 {
     return p->conf.csv.line_sep ? strlen(p->conf.csv.line_sep) : 1;
+}
+
+/* What to_json made of the same row, nulls kept. */
+static void compare_json(suite *s, const char *corpus, const char *set, json_t *message,
+                         json_t *record, const pst_buf *line)
+{
+    char name[NAME_MAX_ * 2];
+    json_t *typed = json_object_get(record, "typed");
+    snprintf(name, sizeof name, "jsonl.%s.%s.%s", corpus, set,
+             json_string_value(json_object_get(message, "case")));
+    s->all.records++;
+    s->all.same +=
+        compare(s, name, (pst_sv){json_string_value(typed), json_string_length(typed)},
+                (pst_sv){line->data, line->len - 1});
 }
 
 static void run_set(suite *s, const char *corpus, const char *set, json_t *messages)
@@ -321,10 +343,11 @@ static void run_set(suite *s, const char *corpus, const char *set, json_t *messa
     open_pipeline(&p, json_object_get(json_object_get(s->options, "corpora"), corpus),
                   set_options, set, file, NULL);
     pst_err err = PST_ERR_INIT;
-    pst_buf whole, want, golden;
+    pst_buf whole, want, golden, line;
     pst_buf_init(&whole, FILE_MAX);
     pst_buf_init(&want, FILE_MAX);
     pst_buf_init(&golden, FILE_MAX);
+    pst_buf_init(&line, FILE_MAX);
     bool latin1 = p.conf.csv.encoding && strcmp(p.conf.csv.encoding, "ISO-8859-1") == 0;
     size_t unexpected = s->all.unexpected;
     if (pst_format_csv.begin(p.writer, &whole, &err) != PST_OK)
@@ -333,7 +356,9 @@ static void run_set(suite *s, const char *corpus, const char *set, json_t *messa
         json_t *message = json_array_get(messages, i),
                *record = json_array_get(expected, i);
         size_t before = whole.len;
-        run_record(&p, message, &whole);
+        pst_buf_clear(&line);
+        run_record(&p, message, &whole, &line);
+        compare_json(s, corpus, set, message, record, &line);
         json_t *csv = json_object_get(record, "csv");
         pst_buf_clear(&want);
         if (pst_buf_add(&want, json_string_value(csv), json_string_length(csv)) != PST_OK)
@@ -364,6 +389,7 @@ static void run_set(suite *s, const char *corpus, const char *set, json_t *messa
     pst_buf_done(&whole);
     pst_buf_done(&want);
     pst_buf_done(&golden);
+    pst_buf_done(&line);
     json_decref(expected);
 }
 
@@ -381,7 +407,7 @@ static void run_probe(suite *s, pipeline *p, const char *policy, json_t *message
     if (kills)
         want = json_object_get(outcome, "CORRECTED");
     uint64_t before = pst_reader_get_stats(p->reader)->time_policy;
-    run_record(p, message, &out);
+    run_record(p, message, &out, NULL);
     uint64_t counted = pst_reader_get_stats(p->reader)->time_policy - before;
     snprintf(name, sizeof name, "probes.%s.%s", policy,
              json_string_value(json_object_get(message, "case")));

@@ -130,9 +130,8 @@ static pst_rc open_pipe(fuzz_pipe *pipe, const pst_props *props, pst_conf_report
     if (rc == PST_OK) {
         const pst_column *columns = pst_reader_columns(pipe->reader, &pipe->columns);
         (void)pst_reader_set_headers(pipe->reader, header_at);
-        pst_csv_borrow(&conf.csv, &conf.reader);
-        rc = pst_format_csv.open(&pipe->writer, &conf.csv, columns, pipe->columns, err);
-        conf.csv.session_time_zone = NULL;
+        rc = pst_format_csv.open(&pipe->writer, &conf.csv, &conf.reader, columns,
+                                 pipe->columns, err);
     }
     pst_conf_done(&fuzz_row_spec, &conf);
     return rc;

@@ -70,9 +70,8 @@ static inline bool fuzz_pipe_open(fuzz_pipe *out, const pst_props *props,
     }
     if (rc == PST_OK) {
         const pst_column *columns = pst_reader_columns(out->reader, &out->columns);
-        pst_csv_borrow(&conf.csv, &conf.reader);
-        rc = pst_format_csv.open(&out->writer, &conf.csv, columns, out->columns, &err);
-        conf.csv.session_time_zone = NULL;
+        rc = pst_format_csv.open(&out->writer, &conf.csv, &conf.reader, columns,
+                                 out->columns, &err);
         if (rc != PST_OK) {
             fuzz_check_err(rc, &err);
             pst_reader_free(out->reader);

@@ -181,6 +181,16 @@ def test_show_and_verify_through_a_seal(world: World) -> None:
     assert told.stdout.splitlines()[-1].startswith("sound: 2 chains")
 
 
+def test_verify_through_compression(world: World) -> None:
+    fill(world.client, world.topic, 200, PARTITIONS)
+    world.land()
+    for number, kind in enumerate(("gzip", "zstd", "none"), 1):
+        fill(world.client, world.topic, 200, PARTITIONS, first=200 * number)
+        settings = world.settings(s3__compression__type=kind, topics__dir=kind)
+        world.land(settings)
+        assert world.verify(settings) == []
+
+
 def test_verify_finds_damage(world: World) -> None:
     fill(world.client, world.topic, 800, PARTITIONS)
     world.land()

@@ -119,7 +119,7 @@ def test_check_of_wrong_settings_says_what_and_where(tmp_path: Path) -> None:
     [
         ("select=nosuch", "select", "at character 1: no column 'nosuch'"),
         ("select=id, id", "select", "column 'id' is selected twice"),
-        ("select=headers", "select", "which no column of a CSV can hold"),
+        ("select=headers", "select", "which no column of an object can hold"),
         ("select=to_date(id, 'qqqq')", "select", "illegal pattern character: q"),
         (
             "json.columnNameOfCorruptRecord=bad\nvalue.schema=id STRING, bad INT",

@@ -389,7 +389,7 @@ static void refusals(void **state)
         {"-i", "at character 2: expected a column, a function or a literal, found 'i'"},
         {"count(*)", "at character 1: function COUNT is not supported; there are CAST"},
         {"CAST(i AS ARRAY<INT>)", "at character 1: CAST to ARRAY is not supported"},
-        {"a AS r", "at character 1: 'a' is ARRAY<STRING>, which no column of a CSV can"},
+        {"a AS r", "at character 1: 'a' is ARRAY<STRING>, which no column of an object can"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char option[200];
@@ -401,7 +401,7 @@ static void refusals(void **state)
     check_refused(OPTIONS("value.schema=m MAP<INT, STRING>, i INT", "select=i"),
                   "at character 7: keys of a MAP in JSON are STRING, not 'INT'");
     check_refused(OPTIONS("value.schema=e STRUCT<>, i INT", "select=e"),
-                  "'e' is STRUCT<>, which no column of a CSV can hold");
+                  "'e' is STRUCT<>, which no column of an object can hold");
     check_refused(OPTIONS("value.schema=e STRUCT<>, i INT", "select=e.*"),
                   "'e.*' names no column");
 }

@@ -140,13 +140,13 @@ static void refused(void **state)
         const char *select, *text;
     } cases[] = {
         {"select=x, headers", "'headers' is ARRAY<STRUCT<key: STRING, value: BINARY>>, "
-                              "which no column of a CSV can hold; select headers[0].key "
+                              "which no column of an object can hold; select headers[0].key "
                               "or CAST(headers[0].value AS STRING)"},
-        {"select=headers AS h", "which no column of a CSV can hold"},
+        {"select=headers AS h", "which no column of an object can hold"},
         {"select=headers[0] AS h", "an element of headers is STRUCT<"},
         {"select=headers.key", "'headers.key' is ARRAY<STRING>, which no column"},
         {"select=upper(headers.value) AS h", "'headers.value' is ARRAY<BINARY>"},
-        {"select=CAST(headers AS STRING) AS h", "which no column of a CSV can hold"},
+        {"select=CAST(headers AS STRING) AS h", "which no column of an object can hold"},
         {"select=headers[0].value", "BINARY; select CAST("},
         {"select=headers[0].name", "and has no field 'name'"},
         {"select=headers.name", "and has no field 'name'"},

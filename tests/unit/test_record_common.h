@@ -64,7 +64,6 @@ static pst_rc pipe_options(pipe_conf *conf, const char *const *options, pst_err 
         (void)pst_fail(err, PST_E_CONFIG, "%s: %s",
                        report.n && report.items[0].key ? report.items[0].key : "",
                        report.n ? report.items[0].text : "no report");
-    pst_csv_borrow(&conf->csv, &conf->reader);
     pst_props_done(&props);
     pst_conf_report_done(&report);
     return rc;
@@ -81,7 +80,7 @@ static pst_rc pipe_open(struct pipe *p, const char *const *options, pst_err *err
         rc = pst_reader_new(&p->reader, &conf.reader, err);
     if (rc == PST_OK) {
         const pst_column *columns = pst_reader_columns(p->reader, &n);
-        rc = pst_format_csv.open(&p->writer, &conf.csv, columns, n, err);
+        rc = pst_format_csv.open(&p->writer, &conf.csv, &conf.reader, columns, n, err);
     }
     pst_conf_done(&PIPE_SPEC, &conf);
     return rc;

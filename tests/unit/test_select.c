@@ -68,10 +68,10 @@ static void wrong_names(void **state)
     refused("id, name.frist",
             "at character 5: no column 'frist' in name; did you mean 'first'?");
     refused("id.x", "'id' is BIGINT and has no field 'x'");
-    refused("headers", "STRUCT<key: STRING, value: BINARY>>, which no column of a CSV");
+    refused("headers", "STRUCT<key: STRING, value: BINARY>>, which no column of an object");
     refused("value", "the Kafka column value can't be selected");
-    refused("name", "no column of a CSV can hold; select its fields: name.first");
-    refused("tags", "'tags' is ARRAY<STRING>, which no column of a CSV can hold");
+    refused("name", "no column of an object can hold; select its fields: name.first");
+    refused("tags", "'tags' is ARRAY<STRING>, which no column of an object can hold");
     refused("tags['x']", "an ARRAY's index must be a whole number");
     refused("id[0]", "'id' is BIGINT; only ARRAY and MAP have [ ]");
     refused("tags[0].x", "'tags' is STRING and has no field 'x'");
