@@ -389,7 +389,8 @@ static void refusals(void **state)
         {"-i", "at character 2: expected a column, a function or a literal, found 'i'"},
         {"count(*)", "at character 1: function COUNT is not supported; there are CAST"},
         {"CAST(i AS ARRAY<INT>)", "at character 1: CAST to ARRAY is not supported"},
-        {"a AS r", "at character 1: 'a' is ARRAY<STRING>, which no column of an object can"},
+        {"a AS r",
+         "at character 1: 'a' is ARRAY<STRING>, which no column of an object can"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char option[200];
