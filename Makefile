@@ -38,6 +38,9 @@ LIBS3 := $(if $(LIBS3_HEADER),$(BUILD)/penstock_libs3.so)
 LIBS3_SOURCES := $(wildcard csrc/store/libs3/*.c)
 ALL_LDFLAGS = $(SANITIZE) -pthread $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm -ldl
+# What only the daemon needs: its REST interface.
+DAEMON_PACKAGES := libmicrohttpd
+DAEMON_LIBS = $(shell pkg-config --libs $(DAEMON_PACKAGES))
 # TSan sees librdkafka's threads only as POSIX': tests/tsan/c11threads.c.
 SHIM := $(if $(findstring thread,$(SANITIZE)),$(BUILD)/obj/tests/tsan/c11threads.o)
 
@@ -70,7 +73,7 @@ $(BUILD)/libpenstock.a: $(OBJECTS)
 
 $(BUILD)/penstockd: $(DAEMON_OBJECTS) $(SHIM) $(BUILD)/libpenstock.a
 	$(if $(V),,@echo "  LINK  $@")
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) $(DAEMON_LIBS) -o $@
 
 # It brings its own copy of what it uses of base/, and shows one symbol.
 $(BUILD)/penstock_libs3.so: $(LIBS3_SOURCES:%.c=$(BUILD)/obj/%.o) $(BUILD)/libpenstock.a
@@ -110,7 +113,7 @@ tsan-flags:
 	@$(MAKE) --no-print-directory $(TSAN) flags
 .PHONY: flags
 flags:
-	@printf '%s\n' '$(ALL_CFLAGS) -- $(ALL_LDFLAGS) $(LIBS)'
+	@printf '%s\n' '$(ALL_CFLAGS) -- $(ALL_LDFLAGS) $(LIBS) $(DAEMON_LIBS)'
 tsan-worker: setup-test tsan-daemon ## the daemon under TSan: start, rebalances, stop
 	@$(PYTHON) -m pytest tests/tsan
 

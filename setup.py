@@ -43,6 +43,7 @@ PACKAGES = {
     "zlib": ["z"],
     "libzstd": ["zstd"],
 }
+DAEMON_PACKAGES = {"libmicrohttpd": ["microhttpd"]}  # what only penstockd links
 WARNINGS = (
     "-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes "
     "-Wpointer-arith -Wundef -Wwrite-strings"
@@ -60,14 +61,14 @@ MODULES = {
 }
 
 
-def pkg_config(option: str) -> list[str]:
+def pkg_config(option: str, packages: dict[str, list[str]] = PACKAGES) -> list[str]:
     """What pkg-config says of all packages; plain -l flags where it does not work."""
     try:
         done = subprocess.run(
-            ["pkg-config", option, *PACKAGES], capture_output=True, text=True, check=True
+            ["pkg-config", option, *packages], capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
-        names = [name for names in PACKAGES.values() for name in names]
+        names = [name for names in packages.values() for name in names]
         return [f"-l{name}" for name in names] if option == "--libs" else []
     return shlex.split(done.stdout)
 
@@ -223,7 +224,7 @@ class build_daemon(build_scripts):
         core = core_of(self.distribution)
         objects = compile_all(sources("csrc/daemon/*.c"), core.parent / "daemon")
         parts = [*compiler(), *objects, str(core), *link_flags()]
-        run([*parts, "-o", str(target)])
+        run([*parts, *pkg_config("--libs", DAEMON_PACKAGES), "-o", str(target)])
 
     def get_source_files(self) -> list[str]:
         return sources("csrc/daemon/*.c")

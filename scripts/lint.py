@@ -30,8 +30,11 @@ THIRD_PARTY = {
     "rdkafka": re.compile(r"csrc/io/kafka\w*\.[ch]"),
     "curl/": re.compile(r"csrc/io/http\w*\.[ch]"),
     "jansson": re.compile(r"csrc/(runtime/chain_(root|owner|manifest)|record/infer)\.[ch]"
-                          r"|csrc/(io|store)/\w+\.[ch]|connectors/.*\.[ch]"),
-    "openssl/": re.compile(r"csrc/store/(libs3/)?\w+\.[ch]"),
+                          r"|csrc/(io|store)/\w+\.[ch]|connectors/.*\.[ch]"
+                          r"|csrc/daemon/rest\w*\.[ch]"),
+    "microhttpd": re.compile(r"csrc/daemon/rest_server\.c"),
+    "openssl/": re.compile(r"csrc/store/(libs3/)?\w+\.[ch]"
+                           r"|csrc/daemon/(rest_auth|password)\.c"),
     "libs3.h": re.compile(r"csrc/store/libs3/client\.h"),
     "zlib.h": re.compile(r"csrc/format/gzip\.c"),
     "zstd": re.compile(r"csrc/format/zstd\.c"),

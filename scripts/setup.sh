@@ -61,6 +61,7 @@ check_build() {
     need_library rdkafka librdkafka-dev
     need_library libcurl libcurl4-openssl-dev
     need_library jansson libjansson-dev
+    need_library libmicrohttpd libmicrohttpd-dev
     need_library libcrypto libssl-dev
     need_library zlib zlib1g-dev
     need_library libzstd libzstd-dev

@@ -49,6 +49,23 @@ void pst_log_set(pst_log *log, pst_log_level level, pst_log_format format)
     atomic_store(&log->format, (int)format);
 }
 
+void pst_log_set_level(pst_log *log, pst_log_level level)
+{
+    if (log)
+        atomic_store(&log->level, (int)level);
+}
+
+pst_log_level pst_log_get(const pst_log *log)
+{
+    return log ? (pst_log_level)atomic_load(&((pst_log *)(uintptr_t)log)->level)
+               : PST_LOG_OFF;
+}
+
+const char *pst_log_level_name(pst_log_level level)
+{
+    return level_names[level];
+}
+
 bool pst_log_on(const pst_log *log, pst_log_level level)
 {
     return log && (int)level <= atomic_load(&((pst_log *)(uintptr_t)log)->level);

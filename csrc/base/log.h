@@ -34,6 +34,9 @@ typedef void (*pst_log_sink)(void *opaque, pst_log_level level, const char *line
 pst_log *pst_log_new(pst_log_sink sink, void *opaque) PST_MUST; /* INFO, text */
 void pst_log_free(pst_log *log);
 void pst_log_set(pst_log *log, pst_log_level level, pst_log_format format);
+void pst_log_set_level(pst_log *log, pst_log_level level);
+pst_log_level pst_log_get(const pst_log *log);
+const char *pst_log_level_name(pst_log_level level); /* "info" */
 bool pst_log_on(const pst_log *log, pst_log_level level);
 /* Where a line comes from: `task` may be NULL ("users-sink-0"), `module` is a short name.
  */

@@ -4,6 +4,8 @@
  */
 #include "base/mem.h"
 #include "daemon/options.h"
+#include "daemon/password.h"
+#include "daemon/rest.h"
 #include "runtime/worker.h"
 
 #include <malloc.h>
@@ -217,6 +219,38 @@ static int serve(pst_worker *worker, pst_log *log, const sigset_t *signals)
     return pst_worker_exit_status(worker);
 }
 
+/* The listeners open first: what is wrong with them starts nothing. */
+static int start_and_serve(pst_worker *worker, const pst_daemon_options *options,
+                           const daemon_files *files, pst_log *log)
+{
+    const pst_worker_conf *conf = pst_worker_settings(worker);
+    pst_log_set(log, (pst_log_level)conf->log_level, (pst_log_format)conf->log_format);
+    sigset_t signals = block_signals();
+    pst_err err = PST_ERR_INIT;
+    pst_rest *rest = NULL;
+    pst_rest_options wanted = {.worker = worker,
+                               .props = &files->worker,
+                               .log = log,
+                               .until_end = options->until_end};
+    pst_logf(log, PST_LOG_INFO, NULL, "daemon", "penstockd %s", PST_VERSION);
+    pst_rc rc = pst_rest_start(&rest, &wanted, &err);
+    if (rc != PST_OK) {
+        pst_logf(log, PST_LOG_ERROR, NULL, "daemon", "%s", err.text);
+        return EXIT_CONFIG;
+    }
+    if (rest)
+        rc = pst_worker_control(worker, false, &err);
+    if (rc == PST_OK)
+        rc = pst_worker_start(worker, &err);
+    if (rc != PST_OK) {
+        pst_logf(log, PST_LOG_ERROR, NULL, "daemon", "%s", err.text);
+        pst_worker_stop(worker);
+    }
+    int status = serve(worker, log, &signals);
+    pst_rest_stop(rest);
+    return rc == PST_OK ? status : 1;
+}
+
 static int run(const pst_daemon_options *options, daemon_files *files,
                pst_conf_report *report)
 {
@@ -235,19 +269,8 @@ static int run(const pst_daemon_options *options, daemon_files *files,
         puts("settings are correct");
     else if (options->mode == PST_DAEMON_PRINT_CONFIG)
         status = print_config(files);
-    else {
-        const pst_worker_conf *conf = pst_worker_settings(worker);
-        pst_log_set(log, (pst_log_level)conf->log_level,
-                    (pst_log_format)conf->log_format);
-        sigset_t signals = block_signals();
-        pst_err err = PST_ERR_INIT;
-        pst_logf(log, PST_LOG_INFO, NULL, "daemon", "penstockd %s", PST_VERSION);
-        if (pst_worker_start(worker, &err) != PST_OK)
-            pst_logf(log, PST_LOG_ERROR, NULL, "daemon", "%s", err.text);
-        status = serve(worker, log, &signals);
-        if (err.code != PST_OK)
-            status = 1;
-    }
+    else
+        status = start_and_serve(worker, options, files, log);
     pst_worker_free(worker);
     pst_log_free(log);
     return status;
@@ -274,6 +297,8 @@ int main(int argc, char **argv)
         return help(&options);
     if (options.mode == PST_DAEMON_MARKDOWN)
         return markdown(&options);
+    if (options.mode == PST_DAEMON_HASH_PASSWORD)
+        return pst_password_main(options.topic);
     if (options.mode == PST_DAEMON_VERSION) {
         puts("penstockd " PST_VERSION);
         return 0;

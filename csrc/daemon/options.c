@@ -17,6 +17,7 @@ const char pst_daemon_usage[] =
     "  --until-end      stop at the offsets that are the end now (Spark's availableNow)\n"
     "  --help [TOPIC]   this text, or all settings of TOPIC: worker, S3CsvSink,\n"
     "                   RandomUserSource\n"
+    "  --hash-password NAME  a line for rest.auth.file; the password comes from stdin\n"
     "  --version        print the version\n"
     "\n"
     "examples:\n"
@@ -38,9 +39,13 @@ typedef struct flag {
 } flag;
 
 static const flag flags[] = {
-    {"--check", PST_DAEMON_CHECK},     {"--print-config", PST_DAEMON_PRINT_CONFIG},
-    {"--help", PST_DAEMON_HELP},       {"-h", PST_DAEMON_HELP},
-    {"--version", PST_DAEMON_VERSION}, {"--settings-markdown", PST_DAEMON_MARKDOWN},
+    {"--check", PST_DAEMON_CHECK},
+    {"--print-config", PST_DAEMON_PRINT_CONFIG},
+    {"--help", PST_DAEMON_HELP},
+    {"-h", PST_DAEMON_HELP},
+    {"--version", PST_DAEMON_VERSION},
+    {"--settings-markdown", PST_DAEMON_MARKDOWN},
+    {"--hash-password", PST_DAEMON_HASH_PASSWORD},
 };
 
 static bool known_flag(pst_daemon_options *out, const char *arg)
@@ -71,7 +76,8 @@ pst_rc pst_daemon_options_parse(pst_daemon_options *out, int argc, char **argv,
             return pst_fail(err, PST_E_CONFIG, "unknown option %s; see penstockd --help",
                             argv[i]);
     }
-    if (out->mode == PST_DAEMON_HELP || out->mode == PST_DAEMON_MARKDOWN)
+    if (out->mode == PST_DAEMON_HELP || out->mode == PST_DAEMON_MARKDOWN ||
+        out->mode == PST_DAEMON_HASH_PASSWORD)
         out->topic = i < argc ? argv[i] : NULL;
     out->files = argv + i;
     out->n_files = argc - i;

@@ -13,12 +13,13 @@ typedef enum pst_daemon_mode {
     PST_DAEMON_HELP,
     PST_DAEMON_VERSION,
     PST_DAEMON_MARKDOWN,
+    PST_DAEMON_HASH_PASSWORD,
 } pst_daemon_mode;
 
 typedef struct pst_daemon_options {
     pst_daemon_mode mode;
     bool until_end;
-    const char *topic; /* of --help: NULL, "worker" or a connector's class */
+    const char *topic; /* of --help: NULL, "worker" or a connector's class; a user */
     char **files;      /* worker first, then connectors */
     int n_files;
 } pst_daemon_options;

@@ -37,8 +37,10 @@ typedef struct pst_connector_view {
     bool fixed; /* of the command line: its settings can't be changed here */
     pst_task_view *tasks;
     size_t n_tasks;
-    char **topics;
+    char **topics; /* it has worked with */
     size_t n_topics;
+    char **named; /* sinks: in its settings, but for a regular expression */
+    size_t n_named;
 } pst_connector_view;
 
 /* Their names, in the order they came; free with pst_worker_names_free(). */
@@ -50,6 +52,12 @@ pst_rc pst_worker_look(pst_worker *worker, const char *name,
 void pst_connector_view_done(pst_connector_view *view);
 /* Kafka's cluster id as a task has learnt it; "" before. */
 void pst_worker_cluster(pst_worker *worker, char *out, size_t size);
+
+/* A source's stored offset: its source partition (the record's key, ["name",{…}]) and
+   offset, JSON both; nothing in key: this configuration stores none. Waits for Kafka. */
+pst_rc pst_worker_stored(pst_worker *worker, const pst_connector_view *view,
+                         int timeout_ms, pst_buf *key, pst_buf *offset, bool *found,
+                         pst_err *err) PST_MUST;
 
 /* ---- changing ---- */
 

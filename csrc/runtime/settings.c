@@ -278,12 +278,49 @@ static const char *const log_levels[] = {"off",   "error", "warn", "info",
                                          "debug", "trace", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
+static bool is_listener(pst_sv text)
+{
+    pst_sv host = text, port = {NULL, 0};
+    int64_t n = 0;
+    bool tls = pst_sv_starts(text, PST_SV("https://"));
+    if (!tls && !pst_sv_starts(text, PST_SV("http://")))
+        return false;
+    host.p += tls ? 8 : 7;
+    host.n -= tls ? 8 : 7;
+    while (host.n && host.p[host.n - 1] == '/')
+        host.n--;
+    if (host.n && host.p[0] == '[')
+        (void)pst_sv_cut(host, ']', &port);
+    else
+        port = host;
+    (void)pst_sv_cut(port, ':', &port);
+    return !port.p || (pst_sv_to_i64(port, &n) && n >= 0 && n <= 65535);
+}
+
 static pst_rc check_listeners(const char *value, pst_err *err)
 {
-    if (*value)
-        return pst_fail(err, PST_E_CONFIG,
-                        "the REST interface is not in this version: leave it empty");
+    for (pst_sv left = pst_sv_of(value); left.p;) {
+        pst_sv one = pst_sv_trim(pst_sv_cut(left, ',', &left));
+        if (one.n && !is_listener(one))
+            return pst_fail(err, PST_E_CONFIG,
+                            "must be http://host:port or https://host:port, separated by "
+                            "commas; empty = no REST");
+    }
     return PST_OK;
+}
+
+static const char *const auths[] = {"none", "basic", NULL};
+
+static void check_worker(const void *all, const pst_props *props, pst_conf_report *report)
+{
+    const pst_worker_conf *conf = all;
+    if (conf->rest_auth && !conf->rest_auth_file)
+        pst_conf_error(report, pst_props_find(props, "rest.auth"), "rest.auth",
+                       "basic needs rest.auth.file");
+    if (conf->listeners && strstr(conf->listeners, "https://") &&
+        (!conf->rest_ssl_certificate || !conf->rest_ssl_key))
+        pst_conf_error(report, pst_props_find(props, "listeners"), "listeners",
+                       "https needs rest.ssl.certificate and rest.ssl.key");
 }
 
 static const pst_setting worker_rows[] = {
@@ -338,10 +375,49 @@ static const pst_setting worker_rows[] = {
     {.name = "listeners",
      .type = PST_CONF_STRING,
      .offset = AT(listeners),
-     .def = "",
+     .def = "http://127.0.0.1:8083",
      .check = check_listeners,
+     .importance = PST_CONF_MEDIUM,
+     .doc = "Addresses of the REST interface, http://host:port or https://host:port, "
+            "separated by commas; empty = none. If the default's port is taken, that is "
+            "a warning, and with --until-end only listeners that are given are served."},
+    {.name = "rest.advertised.host.name",
+     .type = PST_CONF_STRING,
+     .offset = AT(rest_advertised_host),
      .importance = PST_CONF_LOW,
-     .doc = "Addresses of the REST interface; empty = off. This version has none."},
+     .doc = "The name this worker is reached by: in worker_id, and let in as a Host."},
+    {.name = "rest.auth",
+     .type = PST_CONF_ENUM,
+     .offset = AT(rest_auth),
+     .def = "none",
+     .choices = auths,
+     .importance = PST_CONF_MEDIUM,
+     .doc =
+         "Who may use the REST interface: none = whoever reaches it, basic = the users "
+         "of rest.auth.file. Only /health and /ready answer without a password then."},
+    {.name = "rest.auth.file",
+     .type = PST_CONF_STRING,
+     .offset = AT(rest_auth_file),
+     .importance = PST_CONF_LOW,
+     .doc = "Users and salted hashes of their passwords, a line each, as `penstockd "
+            "--hash-password NAME` prints it. Read at the start."},
+    {.name = "rest.ssl.certificate",
+     .type = PST_CONF_STRING,
+     .offset = AT(rest_ssl_certificate),
+     .importance = PST_CONF_LOW,
+     .doc = "The PEM file of the certificate, its chain included, of https listeners."},
+    {.name = "rest.ssl.key",
+     .type = PST_CONF_STRING,
+     .offset = AT(rest_ssl_key),
+     .importance = PST_CONF_LOW,
+     .doc = "The PEM file of its key."},
+    {.name = "rest.allow.insecure",
+     .type = PST_CONF_BOOL,
+     .offset = AT(rest_allow_insecure),
+     .def = "false",
+     .importance = PST_CONF_LOW,
+     .doc = "Listen on addresses that other machines reach without rest.auth=basic: only "
+            "where something else guards them."},
     {.name = "offset.storage.topic",
      .type = PST_CONF_STRING,
      .offset = AT(offset_storage_topic),
@@ -382,4 +458,5 @@ const pst_conf_spec pst_worker_spec = {
     .n_parts = 1,
     .size = sizeof(pst_worker_conf),
     .other = pst_kafka_check_property,
+    .check = check_worker,
 };

@@ -149,20 +149,23 @@ pst_rc pst_worker_start(pst_worker *worker, pst_err *err)
     return rc;
 }
 
+static void cancel_task(const pst_task_entry *task, bool abort)
+{
+    if (task->cancel)
+        pst_cancel_set(task->cancel);
+    if (abort && task->abort)
+        pst_cancel_set(task->abort);
+}
+
 static void cancel_all(pst_worker *worker, bool abort)
 {
     pthread_mutex_lock(&worker->lock);
     worker->stopping = true;
     worker->aborting |= abort;
     for (size_t i = 0; i < worker->n_entries; i++) {
-        pst_setup *setup = worker->entries[i]->now;
-        for (size_t k = 0; k < setup->n_tasks; k++) {
-            if (setup->tasks[k].life != PST_LIFE_RUNNING)
-                continue;
-            pst_cancel_set(setup->tasks[k].cancel);
-            if (abort)
-                pst_cancel_set(setup->tasks[k].abort);
-        }
+        const pst_setup *setup = worker->entries[i]->now;
+        for (size_t k = 0; k < setup->n_tasks; k++)
+            cancel_task(&setup->tasks[k], abort);
     }
     pthread_cond_broadcast(&worker->ended);
     pthread_cond_broadcast(&worker->changed);

@@ -13,6 +13,11 @@ typedef struct pst_worker_conf {
     int64_t startup_timeout_ms, shutdown_timeout_ms;
     int log_level, log_format;
     char *listeners;
+    char *rest_advertised_host;
+    int rest_auth; /* 0 = none, 1 = basic */
+    char *rest_auth_file;
+    char *rest_ssl_certificate, *rest_ssl_key;
+    bool rest_allow_insecure;
     char *offset_storage_topic;
     int64_t offset_storage_retention_ms;
 } pst_worker_conf;

@@ -5,6 +5,7 @@
 #include "runtime/worker_internal.h"
 
 #include "base/mem.h"
+#include "runtime/source_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -70,15 +71,27 @@ static pst_rc view_tasks(pst_entry *entry, pst_connector_view *out)
     return PST_OK;
 }
 
-static pst_rc view_topics(const pst_entry *entry, pst_connector_view *out)
+static pst_rc copy_names(char *const *names, size_t n, char ***out, size_t *n_out)
 {
-    out->topics = pst_calloc(entry->n_topics + 1, sizeof *out->topics);
-    if (!out->topics)
-        return PST_E_NOMEM;
-    for (size_t i = 0; i < entry->n_topics; i++)
-        if (!(out->topics[out->n_topics++] = pst_strdup(entry->topics[i])))
+    char **list = *out = pst_calloc(n + 1, sizeof *list);
+    for (size_t i = 0; list && i < n; i++) {
+        if (!(list[i] = pst_strdup(names[i])))
             return PST_E_NOMEM;
-    return PST_OK;
+        ++*n_out;
+    }
+    return list ? PST_OK : PST_E_NOMEM;
+}
+
+static pst_rc view_topics(const pst_entry *entry, const pst_setup *setup,
+                          pst_connector_view *out)
+{
+    const char *regex = NULL;
+    const pst_conf_list *named =
+        setup->plugin->topics ? setup->plugin->topics(setup->conf, &regex) : NULL;
+    pst_rc rc = copy_names(entry->topics, entry->n_topics, &out->topics, &out->n_topics);
+    if (rc == PST_OK && named)
+        rc = copy_names(named->items, named->n, &out->named, &out->n_named);
+    return rc;
 }
 
 pst_rc pst_worker_look(pst_worker *worker, const char *name, pst_connector_view *out)
@@ -96,7 +109,7 @@ pst_rc pst_worker_look(pst_worker *worker, const char *name, pst_connector_view 
         if (rc == PST_OK)
             rc = view_tasks(entry, out);
         if (rc == PST_OK)
-            rc = view_topics(entry, out);
+            rc = view_topics(entry, setup, out);
     }
     pthread_mutex_unlock(&worker->lock);
     if (rc != PST_OK) {
@@ -109,9 +122,8 @@ pst_rc pst_worker_look(pst_worker *worker, const char *name, pst_connector_view 
 
 void pst_connector_view_done(pst_connector_view *view)
 {
-    for (size_t i = 0; i < view->n_topics; i++)
-        pst_free(view->topics[i]);
-    pst_free(view->topics);
+    pst_worker_names_free(view->topics, view->n_topics);
+    pst_worker_names_free(view->named, view->n_named);
     pst_free(view->tasks);
     pst_props_done(&view->props);
     *view = (pst_connector_view){.plugin = NULL};
@@ -122,4 +134,50 @@ void pst_worker_cluster(pst_worker *worker, char *out, size_t size)
     pthread_mutex_lock(&worker->lock);
     snprintf(out, size, "%s", worker->cluster);
     pthread_mutex_unlock(&worker->lock);
+}
+
+/* ---- a source's stored offset ---- */
+
+static pst_rc load_stored(source_task *task, int timeout_ms, pst_buf *key,
+                          pst_buf *offset, bool *found, pst_err *err)
+{
+    pst_rc rc = pst_source_txn_plan(task, err);
+    pst_sv whole = {task->txn.key.data, task->txn.key.len};
+    pst_offsets_at at = {.kafka = {.worker = task->env->worker,
+                                   .connector = task->env->connector_props,
+                                   .client_id = "penstockd-rest"},
+                         .topic = task->env->offsets_topic,
+                         .timeout_ms = timeout_ms};
+    if (rc == PST_OK && task->txn.id)
+        rc = pst_offsets_load(&at, whole, offset, found, err);
+    if (rc == PST_OK && task->txn.id)
+        rc = pst_buf_add(key, whole.p, whole.n);
+    pst_source_txn_done(task);
+    return rc;
+}
+
+pst_rc pst_worker_stored(pst_worker *worker, const pst_connector_view *view,
+                         int timeout_ms, pst_buf *key, pst_buf *offset, bool *found,
+                         pst_err *err)
+{
+    pst_conf_report report;
+    pst_conf_report_init(&report);
+    pst_setup *setup = pst_setup_new(&view->props, NULL, &report);
+    pst_rc rc = PST_E_NOMEM;
+    *found = false;
+    if (setup && setup->conf && !report.nomem && !report.errors) {
+        pst_task_env env = {
+            .connector = view->name,
+            .worker = worker->options.worker,
+            .connector_props = &view->props,
+            .offsets_topic = worker->conf.offset_storage_topic,
+        };
+        source_task task = {.connector = view->plugin, .conf = setup->conf, .env = &env};
+        rc = load_stored(&task, timeout_ms, key, offset, found, err);
+    } else {
+        (void)pst_fail_nomem(err, "a source's settings");
+    }
+    pst_setup_free(setup);
+    pst_conf_report_done(&report);
+    return rc;
 }
