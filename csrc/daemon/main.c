@@ -6,6 +6,7 @@
 #include "daemon/options.h"
 #include "daemon/password.h"
 #include "daemon/rest.h"
+#include "daemon/rest_store.h"
 #include "runtime/worker.h"
 
 #include <malloc.h>
@@ -125,7 +126,8 @@ static int print_config(const daemon_files *files)
 static pst_rc load_files(daemon_files *files, const pst_daemon_options *options,
                          pst_conf_report *report)
 {
-    files->connectors = pst_calloc((size_t)options->n_files, sizeof *files->connectors);
+    files->connectors =
+        pst_calloc((size_t)options->n_files + 1, sizeof *files->connectors);
     pst_props_init(&files->worker);
     if (!files->connectors)
         return PST_E_NOMEM;
@@ -219,6 +221,38 @@ static int serve(pst_worker *worker, pst_log *log, const sigset_t *signals)
     return pst_worker_exit_status(worker);
 }
 
+static bool has_storage(const pst_worker *worker)
+{
+    const char *dir = pst_worker_settings(worker)->config_storage_dir;
+    return dir && *dir;
+}
+
+/* A connector of config.storage.dir joins those of the command line. */
+static pst_rc add_stored(void *self, const char *path, pst_props *props,
+                         pst_target target, pst_conf_report *report, pst_err *err)
+{
+    pst_rc rc = pst_worker_put(self, props, target, report, err);
+    if (rc == PST_E_CONFIG && !report->errors) { /* the name is taken */
+        pst_prop where = {.file = (char *)(uintptr_t)path};
+        pst_conf_error(report, &where, "name", "%s, or remove this one", err->text);
+    }
+    if (rc == PST_E_CONFIG)
+        pst_err_clear(err);
+    return rc == PST_E_CONFIG ? PST_OK : rc;
+}
+
+static pst_rc load_stored(pst_worker *worker, pst_conf_report *report)
+{
+    const char *dir = pst_worker_settings(worker)->config_storage_dir;
+    pst_err err = PST_ERR_INIT;
+    if (!has_storage(worker))
+        return PST_OK;
+    pst_rc rc = rest_store_load(dir, add_stored, worker, report, &err);
+    if (rc != PST_OK)
+        pst_conf_error(report, NULL, "config.storage.dir", "%s", err.text);
+    return report->errors ? PST_E_CONFIG : rc;
+}
+
 /* The listeners open first: what is wrong with them starts nothing. */
 static int start_and_serve(pst_worker *worker, const pst_daemon_options *options,
                            const daemon_files *files, pst_log *log)
@@ -238,8 +272,8 @@ static int start_and_serve(pst_worker *worker, const pst_daemon_options *options
         pst_logf(log, PST_LOG_ERROR, NULL, "daemon", "%s", err.text);
         return EXIT_CONFIG;
     }
-    if (rest)
-        rc = pst_worker_control(worker, false, &err);
+    if (rest || has_storage(worker))
+        rc = pst_worker_control(worker, has_storage(worker) && !options->until_end, &err);
     if (rc == PST_OK)
         rc = pst_worker_start(worker, &err);
     if (rc != PST_OK) {
@@ -262,6 +296,8 @@ static int run(const pst_daemon_options *options, daemon_files *files,
                                  .until_end = options->until_end,
                                  .log = log};
     pst_rc rc = log ? pst_worker_new(&worker, &wanted, report) : PST_E_NOMEM;
+    if (rc == PST_OK)
+        rc = load_stored(worker, report);
     int status = report_status(report);
     if (rc != PST_OK)
         status = status ? status : 1;
@@ -308,7 +344,14 @@ int main(int argc, char **argv)
     pst_conf_report_init(&report);
     /* Go on after errors in the files: the tables find the rest, all are told at once. */
     (void)!load_files(&files, &options, &report);
-    int status = run(&options, &files, &report);
+    int status = EXIT_CONFIG;
+    if (options.n_files < 2 && !pst_props_get(&files.worker, "config.storage.dir") &&
+        !report.errors)
+        fprintf(stderr,
+                "penstockd: give at least one connector's properties file, or set "
+                "config.storage.dir; see penstockd --help\n");
+    else
+        status = run(&options, &files, &report);
     pst_conf_report_done(&report);
     free_files(&files);
     return status;

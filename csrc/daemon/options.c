@@ -83,7 +83,7 @@ pst_rc pst_daemon_options_parse(pst_daemon_options *out, int argc, char **argv,
     out->n_files = argc - i;
     bool needs_files = out->mode == PST_DAEMON_RUN || out->mode == PST_DAEMON_CHECK ||
                        out->mode == PST_DAEMON_PRINT_CONFIG;
-    if (needs_files && out->n_files < 2)
+    if (needs_files && out->n_files < 1)
         return pst_fail(err, PST_E_CONFIG,
                         "give the worker's properties file and at least one connector's; "
                         "see penstockd --help");

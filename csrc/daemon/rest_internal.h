@@ -11,6 +11,8 @@
  *   rest_worker.c      /, /health, /ready, /admin/loggers
  *   rest_plugins.c     /connector-plugins
  *   rest_connectors.c  /connectors: what is
+ *   rest_change.c      /connectors: changes
+ *   rest_store.c       config.storage.dir
  *   rest_config.c      a connector's settings between JSON and properties
  *   rest_offsets.c     /connectors/{name}/offsets
  *   rest_lane.c        the thread that may wait
@@ -204,5 +206,17 @@ void rest_tasks_config(struct pst_rest *, const rest_request *, rest_answer *);
 void rest_task_status(struct pst_rest *, const rest_request *, rest_answer *);
 void rest_topics(struct pst_rest *, const rest_request *, rest_answer *);
 void rest_offsets(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_create(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_delete(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_put_config(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_patch_config(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_pause(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_resume(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_stop(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_restart(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_restart_task(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_reset_topics(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_alter_offsets(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_reset_offsets(struct pst_rest *, const rest_request *, rest_answer *);
 
 #endif

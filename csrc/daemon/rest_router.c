@@ -20,7 +20,17 @@ static const rest_route routes[] = {
     {"GET", "/connector-plugins/?/config", rest_plugin_config, false},
     {"PUT", "/connector-plugins/?/config/validate", rest_validate, false},
     {"GET", "/connectors", rest_connectors, false},
+    {"POST", "/connectors", rest_create, false},
     {"GET", "/connectors/?", rest_connector, false},
+    {"DELETE", "/connectors/?", rest_delete, false},
+    {"PUT", "/connectors/?/config", rest_put_config, false},
+    {"PATCH", "/connectors/?/config", rest_patch_config, false},
+    {"PUT", "/connectors/?/pause", rest_pause, false},
+    {"PUT", "/connectors/?/resume", rest_resume, false},
+    {"PUT", "/connectors/?/stop", rest_stop, false},
+    {"POST", "/connectors/?/restart", rest_restart, false},
+    {"POST", "/connectors/?/tasks/?/restart", rest_restart_task, false},
+    {"PUT", "/connectors/?/topics/reset", rest_reset_topics, false},
     {"GET", "/connectors/?/config", rest_config, false},
     {"GET", "/connectors/?/status", rest_status, false},
     {"GET", "/connectors/?/tasks", rest_tasks, false},
@@ -28,6 +38,8 @@ static const rest_route routes[] = {
     {"GET", "/connectors/?/tasks/?/status", rest_task_status, false},
     {"GET", "/connectors/?/topics", rest_topics, false},
     {"GET", "/connectors/?/offsets", rest_offsets, true},
+    {"PATCH", "/connectors/?/offsets", rest_alter_offsets, true},
+    {"DELETE", "/connectors/?/offsets", rest_reset_offsets, true},
 };
 
 enum { N_ROUTES = sizeof routes / sizeof *routes };

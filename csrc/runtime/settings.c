@@ -381,6 +381,14 @@ static const pst_setting worker_rows[] = {
      .doc = "Addresses of the REST interface, http://host:port or https://host:port, "
             "separated by commas; empty = none. If the default's port is taken, that is "
             "a warning, and with --until-end only listeners that are given are served."},
+    {.name = "config.storage.dir",
+     .type = PST_CONF_STRING,
+     .offset = AT(config_storage_dir),
+     .importance = PST_CONF_MEDIUM,
+     .doc =
+         "The folder of connectors that are made over REST, a JSON file each; they go on "
+         "after a restart. With it the daemon needs no connector on the command line "
+         "and runs until it is told to stop. Unset: none can be made."},
     {.name = "rest.advertised.host.name",
      .type = PST_CONF_STRING,
      .offset = AT(rest_advertised_host),

@@ -13,6 +13,7 @@ typedef struct pst_worker_conf {
     int64_t startup_timeout_ms, shutdown_timeout_ms;
     int log_level, log_format;
     char *listeners;
+    char *config_storage_dir;
     char *rest_advertised_host;
     int rest_auth; /* 0 = none, 1 = basic */
     char *rest_auth_file;

@@ -1,0 +1,231 @@
+/*
+ * rest_store.c - see rest_store.h. A file is what POST /connectors takes: {"name",
+ * "config", "initial_state"}, references unresolved; so it can be read, copied and posted
+ * elsewhere. Its name is the connector's with all but letters, digits, - and _ written as
+ * %XX, so none can leave the folder or hide in it.
+ */
+#include "daemon/rest_store.h"
+
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_MAX_BYTES = 4096, NAME_MAX_BYTES = 700 };
+
+static const char *const targets[] = {[PST_TARGET_RUNNING] = "RUNNING",
+                                      [PST_TARGET_PAUSED] = "PAUSED",
+                                      [PST_TARGET_STOPPED] = "STOPPED"};
+static const char SUFFIX[] = ".json";
+
+static pst_rc fail_at(const char *path, pst_err *err)
+{
+    char why[128];
+    return pst_fail(err, PST_E_IO, "config.storage.dir: %s: %s", path,
+                    strerror_r(errno, why, sizeof why));
+}
+
+/* ---- names ---- */
+
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_';
+}
+
+/* A name of 200 characters escaped may be too long for a file system: it says so. */
+static pst_rc path_of(char out[PATH_MAX_BYTES], const char *dir, const char *name,
+                      const char *suffix, pst_err *err)
+{
+    char file[NAME_MAX_BYTES];
+    size_t n = 0;
+    for (const char *c = name; *c && n + 4 < sizeof file; c++)
+        n += (size_t)snprintf(file + n, sizeof file - n, is_plain(*c) ? "%c" : "%%%02X",
+                              (unsigned char)*c);
+    file[n] = '\0';
+    if (snprintf(out, PATH_MAX_BYTES, "%s/%s%s", dir, file, suffix) >= PATH_MAX_BYTES)
+        return pst_fail(err, PST_E_CONFIG, "config.storage.dir: the path is too long");
+    return PST_OK;
+}
+
+/* ---- writing ---- */
+
+static pst_rc sync_dir(const char *dir, pst_err *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    pst_rc rc = ok ? PST_OK : fail_at(dir, err);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static json_t *file_json(const char *name, const pst_props *props, pst_target target)
+{
+    json_t *config = json_object();
+    for (size_t i = 0; i < props->n; i++)
+        json_object_set_new(config, props->items[i].key,
+                            json_string(pst_prop_raw(&props->items[i])));
+    return json_pack("{s:s, s:o, s:s}", "name", name, "config", config, "initial_state",
+                     targets[target]);
+}
+
+static bool write_all(int fd, const char *text)
+{
+    for (size_t n = strlen(text); n;) {
+        ssize_t done = write(fd, text, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return false;
+        text += done;
+        n -= (size_t)done;
+    }
+    return true;
+}
+
+static pst_rc write_file(const char *temporary, const char *path, const char *text,
+                         pst_err *err)
+{
+    (void)unlink(temporary); /* of a process that was killed */
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return fail_at(temporary, err);
+    bool ok = write_all(fd, text) && fsync(fd) == 0;
+    ok = close(fd) == 0 && ok;
+    if (ok && rename(temporary, path) == 0)
+        return PST_OK;
+    pst_rc rc = fail_at(path, err);
+    (void)unlink(temporary);
+    return rc;
+}
+
+pst_rc rest_store_write(const char *dir, const char *name, const pst_props *props,
+                        pst_target target, pst_err *err)
+{
+    char path[PATH_MAX_BYTES], temporary[PATH_MAX_BYTES];
+    pst_rc rc = path_of(path, dir, name, SUFFIX, err);
+    if (rc == PST_OK)
+        rc = path_of(temporary, dir, name, ".tmp", err);
+    if (rc != PST_OK)
+        return rc;
+    json_t *json = file_json(name, props, target);
+    char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    json_decref(json);
+    if (!text)
+        return pst_fail_nomem(err, "a connector's file");
+    rc = write_file(temporary, path, text, err);
+    pst_wipe(text, strlen(text));
+    free(text); /* jansson's */
+    return rc == PST_OK ? sync_dir(dir, err) : rc;
+}
+
+pst_rc rest_store_remove(const char *dir, const char *name, pst_err *err)
+{
+    char path[PATH_MAX_BYTES];
+    pst_rc rc = path_of(path, dir, name, SUFFIX, err);
+    if (rc == PST_OK && unlink(path) != 0 && errno != ENOENT)
+        rc = fail_at(path, err);
+    return rc == PST_OK ? sync_dir(dir, err) : rc;
+}
+
+/* ---- reading ---- */
+
+typedef struct loading {
+    rest_stored each;
+    void *self;
+    pst_conf_report *report;
+} loading;
+
+static void complain(const loading *l, const char *path, const char *text)
+{
+    pst_prop where = {.file = (char *)(uintptr_t)path};
+    pst_conf_error(l->report, &where, NULL, "%s", text);
+}
+
+static bool target_of(const json_t *file, pst_target *out)
+{
+    const json_t *state = json_object_get(file, "initial_state");
+    *out = PST_TARGET_RUNNING;
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
+        if (json_is_string(state) && strcmp(json_string_value(state), targets[i]) == 0) {
+            *out = (pst_target)i;
+            return true;
+        }
+    return !state;
+}
+
+static pst_rc load_config(const loading *l, const char *path, json_t *config,
+                          pst_target target, pst_err *err)
+{
+    pst_props props;
+    const char *key;
+    json_t *value;
+    pst_props_init(&props);
+    json_object_foreach(config, key, value)
+    {
+        if (json_is_string(value) && *key)
+            (void)!pst_props_set(&props, key, json_string_value(value), path, l->report);
+        else
+            complain(l, path, "a setting whose value is no string");
+    }
+    pst_rc rc = l->report->nomem ? PST_E_NOMEM : PST_OK;
+    if (rc == PST_OK)
+        rc = l->each(l->self, path, &props, target, l->report, err);
+    pst_props_done(&props);
+    return rc;
+}
+
+static pst_rc load_file(const loading *l, const char *path, pst_err *err)
+{
+    json_error_t why;
+    pst_target target = PST_TARGET_RUNNING;
+    json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+    json_t *config = json_object_get(file, "config");
+    pst_rc rc = PST_OK;
+    if (!file)
+        complain(l, path, why.text);
+    else if (!json_is_object(config) || !target_of(file, &target))
+        complain(l, path,
+                 "not a connector's file: {\"name\", \"config\", \"initial_state\"}");
+    else
+        rc = load_config(l, path, config, target, err);
+    json_decref(file);
+    return rc;
+}
+
+static int is_ours(const struct dirent *entry)
+{
+    size_t n = strlen(entry->d_name);
+    return n > sizeof SUFFIX - 1 && entry->d_name[0] != '.' &&
+           strcmp(entry->d_name + n - (sizeof SUFFIX - 1), SUFFIX) == 0;
+}
+
+pst_rc rest_store_load(const char *dir, rest_stored each, void *self,
+                       pst_conf_report *report, pst_err *err)
+{
+    loading l = {each, self, report};
+    struct dirent **found = NULL;
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+        return fail_at(dir, err);
+    int n = scandir(dir, &found, is_ours, alphasort);
+    if (n < 0)
+        return fail_at(dir, err);
+    pst_rc rc = PST_OK;
+    for (int i = 0; i < n; i++) {
+        char *path = pst_asprintf("%s/%s", dir, found[i]->d_name);
+        if (rc == PST_OK)
+            rc = path ? load_file(&l, path, err) : pst_fail_nomem(err, "a path");
+        pst_free(path);
+        free(found[i]); /* scandir's */
+    }
+    free(found);
+    return rc;
+}
