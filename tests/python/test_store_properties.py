@@ -35,7 +35,7 @@ def s3(server: Minio) -> S3Client:
     return s3_client(server)
 
 
-def land(server: Minio, s3: S3Client, name: str, **more: Any) -> Bucket:
+def land(server: Minio, s3: S3Client, name: str, text: str = "a", **more: Any) -> Bucket:
     """A bucket with one object of one row, written with these settings."""
     bucket = Bucket(s3, name).create()
     keys = {
@@ -44,7 +44,7 @@ def land(server: Minio, s3: S3Client, name: str, **more: Any) -> Bucket:
     }
     config = sink_config("t", "id STRING", server.endpoint, name, **keys, **more)
     with S3CsvSink(config) as sink:
-        sink.put([("t", 0, 0, None, b'{"id":"a"}', 0)])
+        sink.put([("t", 0, 0, None, f'{{"id":"{text}"}}'.encode(), 0)])
         assert sink.flush() == [("t", 0, 1)]
     return bucket
 
@@ -79,6 +79,27 @@ def test_properties(server: Minio, s3: S3Client) -> None:
         head = s3.head_object(Bucket=bucket.name, Key=own)
         assert head.get("StorageClass", "STANDARD") == "STANDARD"
         assert "origin" not in head["Metadata"]
+
+
+def test_properties_of_an_object_in_parts(server: Minio, s3: S3Client) -> None:
+    bucket = land(
+        server, s3, "in-parts", "x" * 6_000_000,
+        s3__part__size="5m",
+        s3__object__tagging__key__value__pairs="team:data",
+        s3__storage__class="REDUCED_REDUNDANCY",
+        s3__object__metadata="origin:kafka",
+        s3__ssea__name="AES256",
+    )  # fmt: skip
+    key = data_key(bucket)
+    head = s3.head_object(Bucket=bucket.name, Key=key)
+    assert head["ETag"].strip('"').endswith("-2")
+    assert head["ContentType"].startswith("text/csv")
+    assert head["StorageClass"] == "REDUCED_REDUNDANCY"
+    assert head["ServerSideEncryption"] == "AES256"
+    assert head["Metadata"]["origin"] == "kafka"
+    assert head["Metadata"]["penstock-next"] == "1"
+    tags = s3.get_object_tagging(Bucket=bucket.name, Key=key)["TagSet"]
+    assert tags == [{"Key": "team", "Value": "data"}]
 
 
 def test_encryption(server: Minio, s3: S3Client) -> None:
