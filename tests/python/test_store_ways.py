@@ -24,7 +24,7 @@ def probe(minio: Minio, url: str, bucket: str, **more: Any) -> bool:
         "aws__access__key__id": minio.access_key,
         "aws__secret__access__key": minio.secret_key,
     }
-    store = Store(sink_config("t", "id STRING", url, bucket, **keys, **more))
+    store = Store(sink_config("t", "id STRING", url, bucket, **{**keys, **more}))
     try:
         return store.probe()
     finally:
@@ -125,6 +125,18 @@ def test_a_proxy(
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     assert probe(minio, minio.endpoint, bucket, **known)
     assert proxy.seen == []
+
+
+def test_a_role_of_a_real_sts(minio: Minio, buckets: BucketFactory) -> None:
+    bucket = buckets().name
+    role = {
+        "aws__sts__role__arn": "arn:aws:iam::123456789012:role/any",
+        "aws__sts__role__session__duration": 900,
+        "aws__sts__config__endpoint": minio.endpoint,
+    }
+    assert probe(minio, minio.endpoint, bucket, **role)
+    wrong = {**role, "aws__secret__access__key": PASSWORD}
+    refused(minio, minio.endpoint, bucket, "STS 127.0.0.1", "HTTP 403", **wrong)
 
 
 def test_no_such_proxy(minio: Minio, buckets: BucketFactory) -> None:
