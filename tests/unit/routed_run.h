@@ -302,7 +302,7 @@ static void audit(world *w, int64_t upto)
 }
 
 /* A loader moves what is there. */
-static void move_away(world *w)
+static inline void move_away(world *w)
 {
     seen s;
     pst_err err = PST_ERR_INIT;
