@@ -107,6 +107,20 @@ static void check_dead_letters(const pst_s3csv_conf *conf, const pst_props *prop
             topic);
 }
 
+static void check_record_time(const pst_s3csv_conf *conf, const pst_props *props,
+                              pst_conf_report *report)
+{
+    const char *key = "rotate.interval.ms";
+    const pst_prop *set = pst_props_find(props, key);
+    if (!set || conf->objects.rotate_ms <= 0 || conf->objects.layout > PST_LAYOUT_FIELD)
+        return;
+    pst_conf_error(report, set, key,
+                   "closes windows by the records' time, and partitioner.class=%s has "
+                   "none: it needs TimeBasedPartitioner, HourlyPartitioner or "
+                   "DailyPartitioner; rotate.schedule.interval.ms goes by the clock",
+                   pst_layout_name((pst_layout)conf->objects.layout));
+}
+
 static void check(const void *opaque, const pst_props *props, pst_conf_report *report)
 {
     const pst_s3csv_conf *conf = opaque;
@@ -120,6 +134,7 @@ static void check(const void *opaque, const pst_props *props, pst_conf_report *r
                        "set either topics or topics.regex, not both");
     pst_compress_conf_check(&conf->compress, props, report);
     pst_store_conf_check(&conf->store, props, report);
+    check_record_time(conf, props, report);
     check_dead_letters(conf, props, report);
     pst_s3csv_check_columns(conf, props, report);
 }

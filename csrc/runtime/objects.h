@@ -24,7 +24,7 @@ typedef struct pst_objects_conf {
     int64_t flush_size;
     int64_t flush_bytes;
     int64_t rotate_schedule_ms;
-    int64_t rotate_ms; /* by the records' time; 0 = not */
+    int64_t rotate_ms; /* by the records' time; 0 or less = not */
     bool fail_on_data_loss;
     char *take_over_from; /* a connector's name */
     char *layout_from;    /* a layout's, as pst_place_text() gives it */

@@ -38,7 +38,7 @@ static void count_bytes(pst_objects *objects, int64_t more)
 static bool is_due(const pst_objects *objects, const pst_file *file)
 {
     int64_t age, interval = objects->conf->rotate_ms, time = objects->route.time_ms;
-    if (!interval || !file || time == INT64_MIN || file->first_ms == INT64_MIN)
+    if (interval <= 0 || !file || time == INT64_MIN || file->first_ms == INT64_MIN)
         return false;
     return !__builtin_sub_overflow(time, file->first_ms, &age) ? age >= interval
                                                                : time > file->first_ms;

@@ -166,8 +166,15 @@ static const pst_setting when_rows[] = {
          "as soon as its partition uploads nothing."},
     {.name = "rotate.interval.ms",
      .type = PST_CONF_MS,
-     .flags = PST_CONF_LATER,
-     .doc = "Close a window by the records' own time."},
+     .offset = AT(rotate_ms),
+     .def = "-1",
+     .min = -1,
+     .max = INT64_MAX,
+     .importance = PST_CONF_MEDIUM,
+     .doc = "Close a window, of all its objects, before a record whose time "
+            "(timestamp.extractor) is so much later than that of the first record in the "
+            "same object. Only with a time-based partitioner.class; -1 = not by record "
+            "time. The wall clock's rotate.schedule.interval.ms goes on beside it."},
 };
 
 const pst_conf_section pst_objects_when_section = {
