@@ -15,7 +15,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PROGRAMS = ("test_chain", "test_chain_seal", "test_objects", "test_deadletter")
+PROGRAMS = (
+    "test_chain",
+    "test_chain_seal",
+    "test_objects",
+    "test_deadletter",
+    "test_manifest",
+)
 
 
 @dataclass(frozen=True)
@@ -63,15 +69,18 @@ MUTANTS = [
     Mutant(
         "4: only mine is adopted",
         "chain_recover.c",
-        "rc = check_owner(chain, key, &info, err);",
-        "rc = PST_OK;",
+        "    if (!ours)\n        return pst_fail(err, PST_E_CHAIN,\n"
+        '                        "%s was written by',
+        "    if (false)\n        return pst_fail(err, PST_E_CHAIN,\n"
+        '                        "%s was written by',
     ),
     Mutant(
         "5: an unknown outcome moves nothing",
         "chain_append.c",
-        "    if (rc == PST_OK) {\n        move_to(chain, window->next, window->last);",
-        "    if (rc == PST_OK || put_err.unknown) {\n"
-        "        rc = PST_OK;\n        move_to(chain, window->next + 1, window->last);",
+        "    if (rc == PST_OK) {\n"
+        "        pst_chain_move_to(chain, window->next, window->last);",
+        "    if (rc == PST_OK || put_err.unknown) {\n        rc = PST_OK;\n"
+        "        pst_chain_move_to(chain, window->next + 1, window->last);",
     ),
     Mutant(
         "6: the position is kept in the commit",
@@ -82,8 +91,32 @@ MUTANTS = [
     Mutant(
         "7: a rewound group stops",
         "chain_recover.c",
-        "if (committed != PST_OFFSET_NONE && !ours && committed < chain->pos)",
+        "if (committed != PST_OFFSET_NONE && !ours && committed < end)",
         "if (false)",
+    ),
+    Mutant(
+        "manifest: nothing follows a window that is not whole",
+        "chain_files.c",
+        "if (rc == PST_OK && pst_files_missing(found->files) < 0) {",
+        "if (rc == PST_OK) {",
+    ),
+    Mutant(
+        "manifest: its plan says where a row belongs",
+        "objects_routed.c",
+        "pst_file *file = pst_files_of(part->plan->files, msg->offset);",
+        "pst_file *file = part->plan->files->at[0];",
+    ),
+    Mutant(
+        "manifest: an object of another batch is not its own",
+        "chain_files.c",
+        "if (batch && strcmp(batch, window->batch) == 0)",
+        "if (batch || window)",
+    ),
+    Mutant(
+        "manifest: other settings complete nothing",
+        "chain_files.c",
+        "strcmp(found->schema, chain->conf->schema) != 0",
+        "strcmp(found->schema, chain->conf->schema) > 1000",
     ),
     Mutant(
         "7: objects after the commit count",
@@ -142,7 +175,7 @@ MUTANTS = [
     Mutant(
         "10: the old layout is sealed",
         "chain_append.c",
-        "    if (pst_chain_is_elsewhere(chain))\n"
+        "    if (!planned && pst_chain_is_elsewhere(chain))\n"
         "        return pst_chain_seal(chain, window, dated_ms, outcome, err);\n",
         "    pst_place_of_conf(chain->conf, &chain->at);\n",
     ),
@@ -155,7 +188,7 @@ MUTANTS = [
     Mutant(
         "10: the seal is at the chain's end",
         "chain_seal.c",
-        "pst_rc rc = pst_chain_key(chain, chain->pos, chain->pos, key, err);",
+        "pst_rc rc = pst_chain_next_key(chain, window, chain->pos, key, err);",
         "pst_rc rc = pst_chain_key(chain, window->next, window->next, key, err);",
     ),
     Mutant(
