@@ -170,6 +170,11 @@ pst_rc pst_chain_append(pst_chain *chain, pst_window *window, pst_outcome *outco
    was true. */
 void pst_chain_confirm(pst_chain *chain, int64_t asked_ms);
 
+/* After recovery: aborts uploads in parts for the chain's next key, and with `topic` old
+   ones for any key of the topic; how many. */
+pst_rc pst_chain_sweep(const pst_chain *chain, bool topic, size_t *aborted,
+                       pst_err *err) PST_MUST;
+
 /* Brings window->crc32c up to all bytes. Fails if a spool file can't be read. */
 pst_rc pst_window_sum(pst_window *window, pst_err *err) PST_MUST;
 

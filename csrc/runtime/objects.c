@@ -300,12 +300,12 @@ static bool is_rush(const pst_part *part)
 
 /* In a rush nothing is held back while a partition's upload is idle, so that uploading
    and encoding overlap from the beginning; while it is busy, the window grows. Only where
-   nobody has said how large an object is to be. */
+   nobody has said how large an object is to be, nor given room for a whole interval. */
 static bool worth_uploading(const pst_part *part)
 {
     const pst_objects_conf *conf = part->objects->conf;
-    return !conf->flush_size && !conf->flush_bytes && !part->line && !part->in_flight &&
-           is_rush(part);
+    return !conf->flush_size && !conf->flush_bytes && !part->objects->env->spool &&
+           !part->line && !part->in_flight && is_rush(part);
 }
 
 bool pst_part_window_full(const pst_part *part)
@@ -438,8 +438,8 @@ static pst_rc seal_largest(pst_objects *objects, pst_err *err)
     return pst_part_seal(largest, err);
 }
 
-/* Past half of the budget: close windows while the open ones hold more than a quarter; at
-   all of it in any case, because the memory may be other tasks'. */
+/* Past half of the budget: spool or close windows while the open ones hold more than a
+   quarter; at all of it in any case, because the memory may be other tasks'. */
 static pst_rc relieve(pst_objects *objects, pst_err *err)
 {
     const pst_budget *budget = objects->env->budget;
@@ -448,7 +448,8 @@ static pst_rc relieve(pst_objects *objects, pst_err *err)
         int64_t before = objects->open_bytes;
         if (before <= budget->limit / 4 && !pst_budget_full(budget))
             break;
-        rc = seal_largest(objects, err);
+        if (!pst_objects_spill(objects))
+            rc = seal_largest(objects, err);
         bool gave = objects->open_bytes != before;
         if (rc == PST_OK && !gave && pst_budget_full(budget))
             rc = pst_objects_leave_largest(objects, &gave, err);

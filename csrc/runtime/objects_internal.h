@@ -45,6 +45,7 @@ typedef struct pst_part {
     int64_t plan_then;   /* and where reading goes on then */
     int64_t deadline_ms; /* monotonic; INT64_MAX = nothing to do */
     sealed *line, **line_end;
+    bool sweep_topic; /* its opening looks for old uploads of the whole topic */
     bool in_flight, orphan, opening, asked, reopen, flush;
     int64_t retry_at_ms, failing_since_ms, complained_ms;
     unsigned attempts;
@@ -85,6 +86,8 @@ struct pst_objects {
     int64_t skips_told, skips_held;
     pst_route route; /* the row's, if the encoder is routed */
     bool opened;
+    int64_t spool_told_ms;
+    atomic_bool no_sweep; /* uploads in parts can't be listed; that has been told */
     pthread_mutex_t done_lock;
     pthread_cond_t done_more;
     pst_part *done;
@@ -170,6 +173,12 @@ pst_rc pst_objects_pack(pst_objects *objects, pst_chunks *bytes, pst_err *err) P
 /* The same for all objects of a window. */
 pst_rc pst_objects_pack_window(pst_objects *objects, pst_window *window,
                                pst_err *err) PST_MUST;
+
+/* objects_spool.c */
+/* Moves the largest open window to the spool; false if there is none, or no room. */
+bool pst_objects_spill(pst_objects *objects);
+/* The same for what comes out of a compressor, in the pool. */
+void pst_objects_spill_packed(pst_objects *objects, pst_chunks *out);
 
 /* objects_open.c */
 pst_rc pst_part_reopen(pst_part *part, pst_err *err) PST_MUST;

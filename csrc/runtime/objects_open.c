@@ -53,6 +53,28 @@ static pst_rc ask_facts(pst_part *part, pst_log_facts *facts,
     return rc;
 }
 
+/* Uploads in parts that a crash has left. That this can't be done hinders nothing. */
+static void sweep_uploads(pst_part *part)
+{
+    pst_objects *objects = part->objects;
+    size_t n = 0;
+    pst_err why = PST_ERR_INIT;
+    if (atomic_load(&objects->no_sweep))
+        return;
+    pst_rc rc = pst_chain_sweep(&part->chain, part->sweep_topic, &n, &why);
+    if (n)
+        pst_logf(objects->env->log, PST_LOG_INFO, objects->env->id, "store",
+                 "%s-%d: aborted %zu uploads in parts that were left over",
+                 part->chain.topic, part->chain.partition, n);
+    bool silent = rc == PST_OK || rc == PST_E_STOPPED || rc == PST_E_UNSUPPORTED;
+    if (rc != PST_OK && !atomic_exchange(&objects->no_sweep, true) && !silent)
+        pst_logf(objects->env->log, PST_LOG_WARN, objects->env->id, "store",
+                 "uploads in parts that a crash has left cannot be removed: %s. A "
+                 "lifecycle rule of the bucket (AbortIncompleteMultipartUpload) does it, "
+                 "too",
+                 why.text);
+}
+
 static void recover_job(void *arg)
 {
     pst_part *part = arg;
@@ -65,6 +87,8 @@ static void recover_job(void *arg)
             pst_chain_recover(&part->chain, &facts, &part->resume, &part->job_err);
     if (part->job_rc == PST_OK)
         part->end = part->objects->env->until_end ? facts.high : INT64_MAX;
+    if (part->job_rc == PST_OK)
+        sweep_uploads(part);
     pst_part_post(part);
 }
 
@@ -172,6 +196,8 @@ pst_rc pst_objects_open(pst_objects *objects, pst_tp *tps, size_t n, pst_err *er
     pst_rc rc = opening ? PST_OK : pst_fail_nomem(err, "partitions");
     for (size_t i = 0; rc == PST_OK && i < n; i++)
         rc = part_new(objects, &tps[i], &opening[i], err);
+    for (size_t i = 0; rc == PST_OK && i < n; i++)
+        opening[i]->sweep_topic = i == 0 || strcmp(tps[i].topic, tps[i - 1].topic) != 0;
     if (rc == PST_OK)
         rc = recover_all(objects, opening, n, err);
     if (rc != PST_OK && opening)

@@ -51,12 +51,14 @@ static void end_turn(pst_objects *objects, size_t need)
 
 static bool watch(void *opaque, int64_t more, pst_chunks *out)
 {
-    (void)out;
     pst_objects *objects = opaque;
+    bool given_up = more == -(int64_t)out->reserved;
     if (more >= 0)
         pst_budget_add(objects->env->budget, (size_t)more);
     else
         pst_budget_sub(objects->env->budget, (size_t)-more);
+    if (!given_up)
+        pst_objects_spill_packed(objects, out);
     return !pst_cancelled(objects->env->abort);
 }
 

@@ -56,6 +56,7 @@ typedef struct pst_task_env {
     const pst_props *worker; /* the worker's properties */
     const pst_props *connector_props;
     struct pst_budget *budget;    /* the process's memory for records and bytes */
+    struct pst_spool *spool;      /* for what memory does not hold; NULL = none */
     const char *offsets_topic;    /* offset.storage.topic; NULL or "" = none are stored */
     int64_t offsets_retention_ms; /* offset.storage.retention.ms; 0 = for ever */
 } pst_task_env;

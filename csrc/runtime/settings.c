@@ -347,6 +347,24 @@ static const pst_setting worker_rows[] = {
      .doc = "The process's ceiling for records and encoded bytes, librdkafka's queues "
             "counted in. Past it windows are closed early, largest first, and reading "
             "waits."},
+    {.name = "spool.dir",
+     .type = PST_CONF_STRING,
+     .offset = AT(spool_dir),
+     .importance = PST_CONF_MEDIUM,
+     .doc =
+         "A folder for what buffer.memory does not hold: a window that outgrows memory "
+         "goes on there, in a file without a name, instead of being closed early. For "
+         "objects of hundreds of MiB. Empty = none."},
+    {.name = "spool.max.bytes",
+     .type = PST_CONF_SIZE,
+     .offset = AT(spool_max_bytes),
+     .def = "10g",
+     .min = 1024 * 1024,
+     .max = (int64_t)1 << 50,
+     .importance = PST_CONF_LOW,
+     .doc =
+         "The ceiling of all files in spool.dir together. Past it, or when the disk is "
+         "full, windows are closed early as without it."},
     {.name = "startup.timeout.ms",
      .type = PST_CONF_MS,
      .offset = AT(startup_timeout_ms),

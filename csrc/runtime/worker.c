@@ -36,12 +36,28 @@ static pst_rc load_one(pst_worker *worker, const pst_props *props,
     return entry->now ? PST_OK : PST_E_NOMEM;
 }
 
+static void open_spool(pst_worker *worker, pst_conf_report *report)
+{
+    const pst_worker_conf *conf = &worker->conf;
+    pst_err err = PST_ERR_INIT;
+    if (!conf->spool_dir || !conf->spool_dir[0])
+        return;
+    pst_rc rc =
+        pst_spool_new(&worker->spool, conf->spool_dir, conf->spool_max_bytes, &err);
+    if (rc == PST_E_NOMEM)
+        report->nomem = true;
+    else if (rc != PST_OK)
+        pst_conf_error(report, pst_props_find(worker->options.worker, "spool.dir"),
+                       "spool.dir", "%s", err.text);
+}
+
 static pst_rc load_all(pst_worker *worker, pst_conf_report *report)
 {
     const pst_worker_options *options = &worker->options;
     size_t before = report->errors;
     pst_rc rc = PST_OK;
     (void)!pst_conf_apply(&pst_worker_spec, options->worker, &worker->conf, report);
+    open_spool(worker, report);
     for (size_t i = 0; rc == PST_OK && i < options->n_connectors; i++)
         rc = load_one(worker, &options->connectors[i], report);
     if (rc != PST_OK || report->nomem)
@@ -110,6 +126,7 @@ void pst_worker_free(pst_worker *worker)
         pst_entry_free(worker->entries[i]);
     }
     pst_free(worker->entries);
+    pst_spool_free(worker->spool);
     pst_conf_done(&pst_worker_spec, &worker->conf);
     pthread_mutex_destroy(&worker->lock);
     pthread_cond_destroy(&worker->ended);

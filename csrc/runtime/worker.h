@@ -10,6 +10,8 @@
 typedef struct pst_worker_conf {
     char *bootstrap_servers;
     int64_t buffer_memory;
+    char *spool_dir;
+    int64_t spool_max_bytes;
     int64_t startup_timeout_ms, shutdown_timeout_ms;
     int log_level, log_format;
     char *listeners;

@@ -13,6 +13,7 @@
 #ifndef PST_RUNTIME_WORKER_INTERNAL_H
 #define PST_RUNTIME_WORKER_INTERNAL_H
 
+#include "base/spool.h"
 #include "runtime/budget.h"
 #include "runtime/control.h"
 #include "runtime/worker.h"
@@ -71,6 +72,7 @@ struct pst_worker {
     pst_worker_options options;
     pst_worker_conf conf;
     pst_budget budget;
+    pst_spool *spool; /* NULL without spool.dir */
     pst_entry **entries;
     size_t n_entries;
     size_t running; /* tasks with a thread that has not ended */

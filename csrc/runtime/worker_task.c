@@ -77,6 +77,7 @@ pst_rc pst_task_init(pst_task_entry *task, pst_entry *entry, const pst_setup *se
         .worker = worker->options.worker,
         .connector_props = setup->props,
         .budget = &worker->budget,
+        .spool = worker->spool,
         .offsets_topic = worker->conf.offset_storage_topic,
         .offsets_retention_ms = worker->conf.offset_storage_retention_ms,
     };
