@@ -158,6 +158,10 @@ LINE ?= 3
 airflow-services: setup-airflow py ## Airflow (LINE=3 or 2), Kafka, MinIO, users, until Ctrl-C
 	@$(PYTHON) -m tests.services up --airflow $(LINE)
 
+.PHONY: large
+large: setup-test daemon ## an object of 1 GiB, larger than memory, killed while it goes up
+	@LARGE_MIB=1024 $(PYTHON) -m pytest tests/integration/test_large.py -k larger -s
+
 .PHONY: demo
 demo: setup-build ## users → Kafka → CSV in one process, nothing else installed
 	@$(MAKE) --no-print-directory py

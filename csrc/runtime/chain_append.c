@@ -150,18 +150,11 @@ pst_rc pst_window_sum(pst_window *window, pst_err *err)
     return pst_chain_sum(&window->bytes, &window->summed, &window->crc32c, err);
 }
 
-typedef struct confirmation {
-    pst_chain *chain;
-    bool *passed;
-} confirmation;
-
-/* Rule 9 once more: the parts may have taken hours, and a signature lives for minutes.
-   The date is taken before the check here, too. */
-static pst_rc confirm(void *opaque, int64_t *dated_ms, pst_err *err)
+pst_rc pst_chain_confirm_put(void *opaque, int64_t *dated_ms, pst_err *err)
 {
-    const confirmation *c = opaque;
+    const pst_chain_confirmation *c = opaque;
     *dated_ms = pst_wall_ms(c->chain->conf->clock);
-    pst_rc rc = check_sleep(c->chain, c->passed, err);
+    pst_rc rc = pst_chain_check_sleep(c->chain, c->passed, err);
     if (rc == PST_OK && *c->passed)
         rc = pst_fail(err, PST_E_STOPPED, "the group has gone on");
     return rc;
@@ -179,7 +172,7 @@ static pst_rc put_window(pst_chain *chain, pst_window *window, const char *key,
     if (rc != PST_OK)
         return rc;
     pst_chain_link(chain, chain->pos, link);
-    confirmation again = {chain, passed};
+    pst_chain_confirmation again = {chain, passed};
     pst_store_put put = {.key = key,
                          .link = link,
                          .chunks = &window->bytes,
@@ -189,7 +182,7 @@ static pst_rc put_window(pst_chain *chain, pst_window *window, const char *key,
                          .meta = &meta,
                          .create_only = conf->conditional,
                          .dated_ms = dated_ms,
-                         .confirm = confirm,
+                         .confirm = pst_chain_confirm_put,
                          .opaque = &again};
     return conf->store->driver->put(conf->store, &put, err);
 }

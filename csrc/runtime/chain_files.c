@@ -78,7 +78,7 @@ static pst_rc have_file(pst_chain *chain, const pst_window *window, size_t index
 }
 
 static pst_rc put_file(pst_chain *chain, const pst_window *window, size_t index,
-                       int64_t dated_ms, pst_err *err)
+                       int64_t dated_ms, bool *passed, pst_err *err)
 {
     const pst_chain_conf *conf = chain->conf;
     pst_file *file = window->files->at[index];
@@ -90,6 +90,7 @@ static pst_rc put_file(pst_chain *chain, const pst_window *window, size_t index,
     if (rc != PST_OK)
         return rc;
     pst_chain_file_link(chain, index, link);
+    pst_chain_confirmation again = {chain, passed};
     pst_store_put put = {.key = file->key,
                          .link = link,
                          .chunks = &file->bytes,
@@ -98,7 +99,9 @@ static pst_rc put_file(pst_chain *chain, const pst_window *window, size_t index,
                          .content_encoding = conf->content_encoding,
                          .meta = &meta,
                          .create_only = conf->conditional,
-                         .dated_ms = dated_ms};
+                         .dated_ms = dated_ms,
+                         .confirm = pst_chain_confirm_put,
+                         .opaque = &again};
     return conf->store->driver->put(conf->store, &put, err);
 }
 
@@ -122,7 +125,10 @@ static pst_rc land_file(pst_chain *chain, pst_window *window, size_t index, bool
     pst_rc rc = pst_chain_check_sleep(chain, passed, err);
     if (rc != PST_OK || *passed)
         return rc;
-    rc = judge_put(chain, put_file(chain, window, index, dated_ms, &why), &why, err);
+    rc = put_file(chain, window, index, dated_ms, passed, &why);
+    if (*passed)
+        return PST_OK;
+    rc = judge_put(chain, rc, &why, err);
     file->done = rc == PST_OK;
     if (rc != PST_E_EXISTS)
         return rc;

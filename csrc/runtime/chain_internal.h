@@ -72,6 +72,14 @@ pst_rc pst_chain_describe_owner(const pst_chain *chain, const pst_window *window
 pst_rc pst_chain_fail_meta(const pst_chain *chain, pst_rc rc, pst_err *err);
 /* Rule 9: *passed: after a long sleep the group is found to have gone on. */
 pst_rc pst_chain_check_sleep(pst_chain *chain, bool *passed, pst_err *err) PST_MUST;
+/* The same right before a large object's commit, as pst_store_put.confirm: its parts may
+   have taken hours, and a signature lives for minutes. The date is taken before the check
+   here, too. `opaque` is one of these. */
+typedef struct pst_chain_confirmation {
+    pst_chain *chain;
+    bool *passed;
+} pst_chain_confirmation;
+pst_rc pst_chain_confirm_put(void *opaque, int64_t *dated_ms, pst_err *err) PST_MUST;
 void pst_chain_move_to(pst_chain *chain, int64_t next, pst_last last);
 /* The key that a window, or a seal, takes at chain->pos: in routed layouts the
    manifest's. */

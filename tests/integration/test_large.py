@@ -130,11 +130,12 @@ def test_a_full_spool_closes_windows_early(
     minio: Minio,
     tmp_path: Path,
 ) -> None:
-    """More objects, smaller ones; each row once."""
+    """More objects, smaller ones; each row once. The timer lands the last one."""
     topic, bucket, count = topics(1), buckets(), 64 * MIB // ROW
     fill(client.bootstrap, topic, count)
     worker = {**FAST_GROUP, "buffer.memory": "16m", "spool.dir": tmp_path}
     config = large(topic, minio, bucket, count)
+    config["rotate.schedule.interval.ms"] = "5s"
     daemon = daemons(config, worker={**worker, "spool.max.bytes": "20m"})
     wait_committed(client, topic, count, timeout=90, daemon=daemon)
     assert daemon.term() == 0
