@@ -68,7 +68,8 @@ static void wrong_names(void **state)
     refused("id, name.frist",
             "at character 5: no column 'frist' in name; did you mean 'first'?");
     refused("id.x", "'id' is BIGINT and has no field 'x'");
-    refused("headers", "STRUCT<key: STRING, value: BINARY>>, which no column of an object");
+    refused("headers",
+            "STRUCT<key: STRING, value: BINARY>>, which no column of an object");
     refused("value", "the Kafka column value can't be selected");
     refused("name", "no column of an object can hold; select its fields: name.first");
     refused("tags", "'tags' is ARRAY<STRING>, which no column of an object can hold");
