@@ -284,6 +284,8 @@ pst_rc pst_part_reach_plan(pst_part *part, pst_err *err)
 pst_rc pst_objects_pack_window(pst_objects *objects, pst_window *window, pst_err *err)
 {
     pst_files *files = window->files;
+    if (!files && objects->encoder->compression)
+        window->summed = window->crc32c = 0; /* other bytes from now on */
     if (!files)
         return pst_objects_pack(objects, &window->bytes, err);
     pst_rc rc = PST_OK;

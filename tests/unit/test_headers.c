@@ -139,9 +139,10 @@ static void refused(void **state)
     static const struct {
         const char *select, *text;
     } cases[] = {
-        {"select=x, headers", "'headers' is ARRAY<STRUCT<key: STRING, value: BINARY>>, "
-                              "which no column of an object can hold; select headers[0].key "
-                              "or CAST(headers[0].value AS STRING)"},
+        {"select=x, headers",
+         "'headers' is ARRAY<STRUCT<key: STRING, value: BINARY>>, "
+         "which no column of an object can hold; select headers[0].key "
+         "or CAST(headers[0].value AS STRING)"},
         {"select=headers AS h", "which no column of an object can hold"},
         {"select=headers[0] AS h", "an element of headers is STRUCT<"},
         {"select=headers.key", "'headers.key' is ARRAY<STRING>, which no column"},
