@@ -17,8 +17,12 @@ from penstock._worker import Store
 SEALS_MAX = 1000
 OWNERS_MAX = 1000
 Json = dict[str, object]
+_ROUTED = tuple(
+    f"{name}Partitioner" for name in ("Field", "TimeBased", "Hourly", "Daily")
+)
 _LAYOUT = re.compile(
-    r"(.*)/(DefaultPartitioner|FlatPartitioner)(\.[a-z0-9.]+)", re.DOTALL
+    rf"(.*)/(DefaultPartitioner|FlatPartitioner|{'|'.join(_ROUTED)})(\.[a-z0-9.]+)",
+    re.DOTALL,
 )
 
 
@@ -33,6 +37,11 @@ class Place:
     def __str__(self) -> str:
         return f"{self.folder}/{self.layout}{self.extension}"
 
+    @property
+    def routed(self) -> bool:
+        """Is a window several objects, and its link a manifest?"""
+        return self.layout in _ROUTED
+
     @classmethod
     def parse(cls, text: str) -> Place:
         """`topics/DefaultPartitioner.csv`. Raises FatalError for what is no layout."""
@@ -44,13 +53,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Link:
-    """One listed object; `meta` is None when it was gone at a second look."""
+    """One listed object or manifest; `meta` is None when it was gone at a second look.
+
+    `objects` are the keys that a manifest lists.
+    """
 
     place: Place
     key: str
     start: int
     size: int
     meta: dict[str, str] | None
+    objects: tuple[str, ...] = ()
 
     def text(self, name: str) -> str:
         """A word of its metadata, "" if there is none."""
@@ -196,6 +209,8 @@ class Chain:
         """The next (start, size, listed key), and where to go on; None at the end."""
         listed = self.store.list(f"{prefix}0", after)
         end = "" if self.store.links else f"(-\\d{{20}})?{re.escape(place.extension)}"
+        if place.routed:
+            end = r"(-\d{20}-[0-9a-f]{8})?\.json"
         shape = re.compile(re.escape(prefix) + r"(\d{20})" + end)
         found = []
         for key, size in listed:
@@ -204,8 +219,27 @@ class Chain:
                 found.append((int(match[1]), size, key))
         return found, listed[-1][0] if listed else None
 
+    def _look_at_manifest(self, place: Place, start: int, key: str) -> Link:
+        manifest = self.read_json(key)
+        if manifest is None:
+            return Link(place, key, start, 0, None)
+        listed = manifest.get("objects")
+        found = listed if isinstance(listed, list) else []
+        objects = [o for o in found if isinstance(o, dict)]
+        sizes = (o.get("size") for o in objects)
+        size = sum(n for n in sizes if isinstance(n, int))
+        meta = {
+            f"penstock-{name}": str(value)
+            for name, value in manifest.items()
+            if isinstance(value, str | int)
+        }
+        keys = tuple(str(o.get("key")) for o in objects)
+        return Link(place, key, start, max(size, empty_size(place.extension)), meta, keys)
+
     def _look(self, place: Place, start: int, size: int, key: str) -> Link:
         link = None
+        if place.routed:
+            return self._look_at_manifest(place, start, key)
         if self.store.links:
             link, key = key, f"{self.data_prefix(place)}{start:020d}{place.extension}"
         info = self.store.head(key, link)
@@ -215,7 +249,7 @@ class Chain:
 
     def _in_place(self, place: Place, start: int, look_from: int) -> Iterator[Link]:
         """The links in one layout from `start` on; those below `look_from` seals only."""
-        links = self.store.links
+        links = self.store.links or place.routed
         prefix = self.link_prefix(place) if links else self.data_prefix(place)
         after: str | None = f"{prefix}{start - 1:020d}~" if start else None
         empty = empty_size(place.extension)

@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-enum { BODY_MAX = 1024 * 1024, PAGE_MAX = 1000, TRIES = 4, PAUSE_MS = 250 };
+enum { BODY_MAX = PST_MANIFEST_MAX, PAGE_MAX = 1000, TRIES = 4, PAUSE_MS = 250 };
 
 typedef struct page {
     char **keys;
