@@ -184,7 +184,11 @@ bench: setup-test ## CPU, wall, memory and latency against floors of the same ru
 	@$(PYTHON) -m tests.bench $(BENCH)
 $(BUILD)/floor $(BUILD)/put_floor: $(BUILD)/%: tests/bench/%.c
 	$(Q)$(CC) -std=c11 -O2 -D_GNU_SOURCE -Wall -Wextra $< $(PKG_LIBS) -pthread -o $@
-$(BUILD)/bench_encode: tests/bench/bench_encode.c $(BUILD)/libpenstock.a
+.PHONY: bench-upload
+bench-upload: setup-test ## CPU per GB uploaded, in one PUT and in parts, against libcurl alone
+	@$(MAKE) --no-print-directory $(BUILD)/put_floor $(BUILD)/put_store
+	@$(PYTHON) -m tests.bench.upload_cost
+$(BUILD)/bench_encode $(BUILD)/put_store: $(BUILD)/%: tests/bench/%.c $(BUILD)/libpenstock.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/libpenstock.a $(ALL_LDFLAGS) $(LIBS) -o $@
 

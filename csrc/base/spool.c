@@ -47,8 +47,8 @@ pst_rc pst_spool_new(pst_spool **out, const char *dir, int64_t max_bytes, pst_er
 {
     int fd = open_nameless(dir);
     if (fd < 0)
-        return pst_fail(err, PST_E_CONFIG, "spool.dir=%s: no file can be made there: %s",
-                        dir, strerrordesc_np(errno));
+        return pst_fail(err, PST_E_CONFIG, "no file can be made in %s: %s", dir,
+                        strerrordesc_np(errno));
     (void)close(fd);
     pst_spool *spool = pst_calloc(1, sizeof *spool);
     char *copy = pst_strdup(dir);
