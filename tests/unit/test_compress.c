@@ -20,7 +20,7 @@
 static const pst_compression *const both[] = {&pst_compression_gzip,
                                               &pst_compression_zstd};
 
-enum { BIG = 3 * 1024 * 1024 + 777 };
+enum { BIG = 1024 * 1024 + 777 };
 
 /* Rows of numbers: what is compressed here, with some that repeats and some that not. */
 static char *make_rows(size_t n)
