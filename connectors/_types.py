@@ -95,12 +95,14 @@ TaskStatus = TypedDict(
         "adopted": int,
         "undelivered": int,
         "seconds": float,
+        "guarantee": str | None,
         "last_object": str,
         "offsets": list[Offsets],
         "error": TaskError | None,
     },
 )
-"""One task: `state` is starting, running, done or failed; offsets come at its end."""
+"""One task: `state` is starting, running, done or failed; offsets come at its end.
+`guarantee` is a sink's: exactly once, or less where the store can do no more."""
 
 
 class Summary(TypedDict):

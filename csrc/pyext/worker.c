@@ -380,16 +380,18 @@ static PyObject *error_dict(const pst_task_status *status)
 
 static PyObject *task_dict(const pst_task_status *status)
 {
-    static const char *const states[] = {"starting", "running", "done", "failed"};
+    static const char *const states[] = {"starting", "running", "paused", "done",
+                                         "failed"};
     return Py_BuildValue(
-        "{ss ss ss ss ss sL sL sL sL sL sL sL sL sd ss sN sN}", "connector",
+        "{ss ss ss ss ss sL sL sL sL sL sL sL sL sd sz ss sN sN}", "connector",
         status->connector, "class", status->class_name, "type", status->type, "id",
         status->id, "state", states[status->state], "records", (long long)status->records,
         "rows", (long long)status->rows, "objects", (long long)status->objects, "bytes",
         (long long)status->bytes, "skipped", (long long)status->skipped, "errors",
         (long long)status->errors, "adopted", (long long)status->adopted, "undelivered",
-        (long long)status->undelivered, "seconds", status->seconds, "last_object",
-        status->last_object, "offsets", offset_list(status), "error", error_dict(status));
+        (long long)status->undelivered, "seconds", status->seconds, "guarantee",
+        status->guarantee, "last_object", status->last_object, "offsets",
+        offset_list(status), "error", error_dict(status));
 }
 
 static PyObject *worker_status(PyObject *obj, PyObject *unused)

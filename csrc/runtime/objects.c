@@ -59,6 +59,8 @@ pst_rc pst_objects_new(pst_objects **out, const pst_objects_options *options,
     objects->host = options->host;
     objects->encoder = options->encoder;
     objects->retry_backoff_ms = options->retry_backoff_ms;
+    objects->stats.guarantee =
+        options->conditional ? "exactly once" : "at-least-once under split brain";
     objects->seed = (uint64_t)pst_wall_ms(options->env->clock) ^ (uintptr_t)objects;
     pthread_mutex_init(&objects->done_lock, NULL);
     /* Monotonic: a wall clock set back must not lengthen a wait. */

@@ -135,6 +135,7 @@ typedef struct pst_sink_stats {
     int64_t buffered_bytes;
     int64_t oldest_unflushed_ms; /* age; 0 = nothing buffered */
     bool stalled;                /* the store has not answered well for some time */
+    const char *guarantee; /* what the store lets it promise; NULL = not known yet */
     char last_object[1200];
 } pst_sink_stats;
 

@@ -78,6 +78,7 @@ typedef struct pst_task_status {
     int64_t rows, objects, bytes, skipped, errors, adopted;
     int64_t undelivered;
     double seconds;
+    const char *guarantee; /* sinks: what the store lets them promise; NULL = not known */
     char last_object[1200];
     const pst_task_offset *offsets; /* of an ended task; else NULL */
     size_t n_offsets;

@@ -149,6 +149,7 @@ static void report_sink(void *self, const pst_sink_stats *stats, bool running,
     status->skipped = stats->skipped;
     status->errors = stats->errors;
     status->adopted = stats->adopted;
+    status->guarantee = stats->guarantee;
     memcpy(status->last_object, stats->last_object, sizeof status->last_object);
     pthread_mutex_unlock(&task->lock);
 }

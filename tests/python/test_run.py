@@ -55,6 +55,7 @@ def test_a_sink_until_the_end(
         progress=lambda tasks: seen.append(tasks[0]["records"]),
     )
     (task,) = summary["tasks"]
+    assert task["guarantee"] == "exactly once"
     assert task["state"] == "done"
     assert task["error"] is None
     assert task["class"] == "S3CsvSink"
