@@ -287,7 +287,8 @@ bool pst_joda_format(const pst_joda *joda, int64_t ms, const pst_zone *zone, cha
         return false;
     pr.offset = pst_zone_offset_at(zone, pst_floor_div(ms, 1000));
     pr.days = pst_floor_div(local, MS_A_DAY);
-    int rest = (int)(local - pr.days * MS_A_DAY);
+    int rest = (int)(local % MS_A_DAY);
+    rest += rest < 0 ? MS_A_DAY : 0;
     pst_civil_of_days(pr.days, &pr.c);
     pr.c.hour = rest / 3600000;
     pr.c.minute = rest / 60000 % 60;

@@ -5,7 +5,8 @@
  * in Hive (FileUtils.escapePathName), null and "" as __HIVE_DEFAULT_PARTITION__. So no
  * value makes a folder of its own, leaves its folder, or is taken for another one; any
  * reader of Hive layouts, Spark too, reads the values back. Beyond Hive: NUL, bytes that
- * are no UTF-8, and U+FFFE and U+FFFF, which no LIST answer can hold, are escaped, too.
+ * are no UTF-8, and U+FFFE and U+FFFF, which no LIST answer can hold, are escaped, too,
+ * and the first letter of a value that is the text __HIVE_DEFAULT_PARTITION__.
  *
  * A name has at most PST_PARTITION_COMPONENT_MAX bytes (file systems end at 255, keys at
  * 1024). A longer value is cut behind a whole character and ends in %~ and the FNV-1a
@@ -69,6 +70,11 @@ size_t pst_partition_component(pst_sv name, pst_sv value, size_t max,
     size_t n = name.n + 1, keep = n;
     memcpy(out, name.p, name.n);
     out[name.n] = '=';
+    if (pst_sv_is(value, NO_VALUE)) { /* the text, which is not null */
+        memcpy(out + n, "%5F", 3);
+        n += 3;
+        rest = (pst_sv){&NO_VALUE[1], sizeof NO_VALUE - 2};
+    }
     while (rest.n) {
         char unit[4];
         size_t size = next_unit(&rest, unit);

@@ -287,6 +287,8 @@ static void hostile_values(void **state)
     open_with(&f, "partition.field.name=f", PST_LAYOUT_FIELD, "topics");
     one_field(&f, NULL, "f=__HIVE_DEFAULT_PARTITION__");
     one_field(&f, "", "f=__HIVE_DEFAULT_PARTITION__");
+    one_field(&f, "__HIVE_DEFAULT_PARTITION__", "f=%5F_HIVE_DEFAULT_PARTITION__");
+    one_field(&f, "__HIVE_DEFAULT_PARTITION_", "f=__HIVE_DEFAULT_PARTITION_");
     one_field(&f, "../../etc/passwd", "f=..%2F..%2Fetc%2Fpasswd");
     one_field(&f, "/", "f=%2F");
     one_field(&f, "a=b/c=d", "f=a%3Db%2Fc%3Dd");
