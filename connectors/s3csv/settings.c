@@ -59,11 +59,17 @@ static const pst_conf_section own_section = {
     .title = "What: topics", .rows = rows, .n_rows = sizeof rows / sizeof *rows};
 
 static const pst_conf_part parts[] = {
-    {&pst_connector_section, AT(connector)},  {&own_section, 0},
-    {&pst_reader_section, AT(reader)},        {&pst_csv_section, AT(csv)},
-    {&pst_jsonl_section, AT(jsonl)},          {&pst_compress_section, AT(compress)},
-    {&pst_objects_when_section, AT(objects)}, {&pst_objects_where_section, AT(objects)},
-    {&pst_store_section, AT(store)},          {&pst_store_access_section, AT(store)},
+    {&pst_connector_section, AT(connector)},
+    {&own_section, 0},
+    {&pst_reader_section, AT(reader)},
+    {&pst_csv_section, AT(csv)},
+    {&pst_jsonl_section, AT(jsonl)},
+    {&pst_compress_section, AT(compress)},
+    {&pst_objects_when_section, AT(objects)},
+    {&pst_objects_where_section, AT(objects)},
+    {&pst_partitioner_section, AT(partitioner)},
+    {&pst_store_section, AT(store)},
+    {&pst_store_access_section, AT(store)},
 };
 
 static bool consumes(const pst_s3csv_conf *conf, const char *topic)
@@ -133,6 +139,8 @@ static void check(const void *opaque, const pst_props *props, pst_conf_report *r
         pst_conf_error(report, regex, "topics.regex",
                        "set either topics or topics.regex, not both");
     pst_compress_conf_check(&conf->compress, props, report);
+    pst_partitioner_check(&conf->partitioner, (pst_layout)conf->objects.layout, props,
+                          report);
     pst_store_conf_check(&conf->store, props, report);
     check_record_time(conf, props, report);
     check_dead_letters(conf, props, report);

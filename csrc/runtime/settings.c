@@ -185,7 +185,14 @@ const pst_conf_section pst_objects_when_section = {
 
 /* ---- where objects lie ---- */
 
-static const char *const layouts[] = {"DefaultPartitioner", "FlatPartitioner", NULL};
+/* enum pst_layout's */
+static const char *const layouts[] = {"DefaultPartitioner",
+                                      "FlatPartitioner",
+                                      "FieldPartitioner",
+                                      "TimeBasedPartitioner",
+                                      "HourlyPartitioner",
+                                      "DailyPartitioner",
+                                      NULL};
 
 static pst_rc check_dir(const char *value, pst_err *err)
 {
@@ -217,11 +224,17 @@ static const pst_setting where_rows[] = {
      .offset = AT(layout),
      .def = "DefaultPartitioner",
      .choices = layouts,
+     .prefix = "io.confluent.connect.storage.partitioner.",
      .importance = PST_CONF_MEDIUM,
-     .doc = "DefaultPartitioner: "
-            "<topics.dir>/<topic>/partition=<P>/<topic>+<P>+<start>.csv. "
-            "FlatPartitioner: <topics.dir>/<topic>+<P>+<start>.csv. A change "
-            "seals the chain and goes on in the new layout."},
+     .doc =
+         "DefaultPartitioner: "
+         "<topics.dir>/<topic>/partition=<P>/<topic>+<P>+<start>.csv. "
+         "FlatPartitioner: <topics.dir>/<topic>+<P>+<start>.csv. The others give "
+         "<topics.dir>/<topic>/<folders>/<topic>+<P>+<first offset>.csv, several "
+         "objects a window: FieldPartitioner parts by partition.field.name, "
+         "TimeBasedPartitioner by path.format, HourlyPartitioner and DailyPartitioner "
+         "by hour and day (docs/partitioners.md). A change seals the chain and goes on "
+         "in the new layout."},
     {.name = "failOnDataLoss",
      .type = PST_CONF_BOOL,
      .offset = AT(fail_on_data_loss),
@@ -244,30 +257,6 @@ static const pst_setting where_rows[] = {
      .doc = "The layout in use, <topics.dir>/<partitioner.class><extension>, when the "
             "settings go back to one that was used before. A new layout needs no such "
             "word: the chain is sealed and goes on there."},
-    {.name = "path.format",
-     .type = PST_CONF_STRING,
-     .flags = PST_CONF_LATER,
-     .doc = "Path pattern of time-based partitioners."},
-    {.name = "partition.duration.ms",
-     .type = PST_CONF_STRING,
-     .flags = PST_CONF_LATER,
-     .doc = "Duration of a time partition."},
-    {.name = "partition.field.name",
-     .type = PST_CONF_STRING,
-     .flags = PST_CONF_LATER,
-     .doc = "Fields of the FieldPartitioner."},
-    {.name = "timestamp.extractor",
-     .type = PST_CONF_STRING,
-     .flags = PST_CONF_LATER,
-     .doc = "Wallclock, Record or RecordField."},
-    {.name = "timestamp.field",
-     .type = PST_CONF_STRING,
-     .flags = PST_CONF_LATER,
-     .doc = "The field of timestamp.extractor=RecordField."},
-    {.name = "timezone",
-     .type = PST_CONF_STRING,
-     .flags = PST_CONF_LATER,
-     .doc = "Time zone of time-based partitioners."},
 };
 
 const pst_conf_section pst_objects_where_section = {
