@@ -503,6 +503,8 @@ pst_rc pst_kafka_conf_build(rd_kafka_conf_t **out, pst_kafka_role role,
         rc = merge_scope(conf, &names, options->connector, SCOPE_OVERRIDE, role, err);
     if (rc == PST_OK)
         rc = check_bootstrap(conf, err);
+    if (rc == PST_OK)
+        rc = pst_kafka_conf_hear_tls(conf, err);
     names_done(&names);
     if (rc != PST_OK) {
         rd_kafka_conf_destroy(conf);
@@ -533,7 +535,11 @@ void pst_kafka_link_done(pst_kafka_link *link)
 void pst_kafka_link_set_error(pst_kafka_link *link, const char *text)
 {
     pthread_mutex_lock(&link->lock);
-    snprintf(link->last_error, sizeof link->last_error, "%s", text ? text : "");
+    bool refused = link->certificate[0] && text && strstr(text, "certificate verify");
+    snprintf(link->last_error, sizeof link->last_error, "%s",
+             refused ? link->certificate
+             : text  ? text
+                     : "");
     pthread_mutex_unlock(&link->lock);
 }
 

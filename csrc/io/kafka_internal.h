@@ -41,6 +41,7 @@ typedef struct pst_kafka_link {
     pst_log *log;
     char task[128];
     char last_error[PST_KAFKA_ERROR_TEXT]; /* "" = none */
+    char certificate[200];                 /* why one was refused; "" = none was */
     pst_kafka_seen seen[PST_KAFKA_LOG_SEEN];
     bool no_debug;        /* debug lines are for us alone */
     _Atomic bool joining; /* the group is being joined, and its generation may be over */
@@ -78,6 +79,8 @@ pst_rc pst_kafka_conf_consumer(rd_kafka_conf_t *conf, const pst_consumer_config 
 /* librdkafka tells how its joining goes by debug lines alone: pst_consumer_joining(). */
 pst_rc pst_kafka_conf_hear_group(rd_kafka_conf_t *conf, pst_kafka_link *link,
                                  pst_err *err) PST_MUST;
+/* Why a broker's certificate is refused goes to the link. */
+pst_rc pst_kafka_conf_hear_tls(rd_kafka_conf_t *conf, pst_err *err) PST_MUST;
 /* A property's value, "" if it has none; the caller's. NULL: no memory. */
 char *pst_kafka_conf_text(const rd_kafka_conf_t *conf, const char *name);
 
