@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from tests.chaos.campaign import Order, run
+from tests.chaos.layouts import COMPRESSIONS, FORMATS, PARTITIONERS, Layout
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,11 +21,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--kills", type=int, default=0, help="only so many kill -9, at random moments"
     )
+    parser.add_argument("--partitioner", choices=PARTITIONERS, default="default")
+    parser.add_argument("--compression", choices=COMPRESSIONS, default="none")
+    parser.add_argument("--format", choices=FORMATS, default="csv")
     parser.add_argument("--keep", action="store_true", help="keep the logs in any case")
     args = parser.parse_args(argv)
     if args.daemons < 2:
         parser.error("--daemons: faults need at least 2")
-    return 0 if run(Order(**vars(args))).passed else 1
+    words = vars(args)
+    names = ("partitioner", "compression", "format")
+    layout = Layout(**{name: words.pop(name) for name in names})
+    return 0 if run(Order(**words, layout=layout)).passed else 1
 
 
 if __name__ == "__main__":

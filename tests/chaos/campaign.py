@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.faults import Faults
+from tests.chaos.layouts import PLAIN, Layout
 from tests.chaos.load import Load
 from tests.chaos.schedule import Event, kills, kinds_of, plan
 from tests.chaos.stack import (
@@ -32,7 +33,7 @@ from tests.chaos.stack import (
     patiently,
 )
 from tests.chaos.watch import Watch
-from tests.support import Audit, AuditError, Record
+from tests.support import AuditError, Record
 
 DRAIN_SECONDS = 180.0
 GAP_BOUND = (SESSION_MS + INTERVAL_MS) / 1000 + 2.0
@@ -52,6 +53,7 @@ class Order:
     keep: bool = False
     gap_bound: float = GAP_BOUND
     """Seconds from a kill -9 to its partitions' next object, when kills are all."""
+    layout: Layout = PLAIN
 
 
 @dataclass
@@ -64,6 +66,8 @@ class Verdict:
     faults: int
     kinds: int
     longest_gap: float
+    completed: int = 0
+    """Windows that were found with a manifest and not all of their objects."""
 
     @property
     def passed(self) -> bool:
@@ -134,15 +138,22 @@ class Campaign:
         clock = any(event.kind.startswith("clock") for event in self.events)
         self.stack = Stack(
             self.folder,
-            Shape(order.store, order.daemons, order.partitions, fake_clock=clock),
+            Shape(
+                order.store,
+                order.daemons,
+                order.partitions,
+                fake_clock=clock,
+                layout=order.layout,
+            ),
         )
         (self.folder / "schedule").write_text("".join(f"{e}\n" for e in self.events))
 
     def _schedule(self) -> list[Event]:
         order = self.order
         if order.kills:
-            return kills(order.seed, order.kills, order.daemons)
-        kinds = kinds_of(order.store)
+            aimed = order.layout.routed and order.store == "s3"
+            return kills(order.seed, order.kills, order.daemons, routed=aimed)
+        kinds = kinds_of(order.store, routed=order.layout.routed)
         return plan(order.seed, order.minutes * 60, kinds, order.daemons)
 
     def run(self) -> Verdict:
@@ -159,7 +170,12 @@ class Campaign:
     def _run(self) -> Verdict:
         order, stack = self.order, self.stack
         self.load = Load(
-            stack.kafka.bootstrap, TOPIC, order.partitions, order.rate, order.seed
+            stack.kafka.bootstrap,
+            TOPIC,
+            order.partitions,
+            order.rate,
+            order.seed,
+            order.layout,
         )
         self.watch = Watch(
             stack.kafka.bootstrap,
@@ -215,7 +231,7 @@ class Campaign:
         elif kind == "offsets-reset":
             self._all_daemons(event, faults.leave_for_reset)
             self._do("group", event, lambda: faults.offsets_reset(event))
-        elif kind in ("kill", "zombie", "restart"):
+        elif kind in ("kill", "between", "zombie", "restart"):
             inject = getattr(faults, f"daemon_{kind}")
             self._do(f"daemon-{event.target}", event, lambda: inject(event))
         elif kind.startswith("clock"):
@@ -334,15 +350,15 @@ class Campaign:
         lost = doubled = 0
         objects = self.watch.objects
         try:
-            report = Audit(
-                TOPIC,
-                self.stack.store(),
-                self.stack.client,
-                records,
-                GROUP,
-                self.stack.kafka.cluster_id,
-            ).run()
-            objects = report.objects
+            audit = self.order.layout.audit(
+                topic=TOPIC,
+                store=self.stack.store(),
+                client=self.stack.client,
+                records=records,
+                group=GROUP,
+                cluster=self.stack.kafka.cluster_id,
+            )
+            objects = audit.run().objects
         except AuditError as error:
             lost, doubled = len(error.lost), len(error.doubled)
             self.problems.append(f"the audit: {error}")
@@ -352,11 +368,16 @@ class Campaign:
             f"{len(records)} records, {objects} objects, {faults} faults, "
             f"{lost} lost, {doubled} doubled"
         )
+        completed = self.watch.completions
+        if self.order.layout.routed:
+            line += f"; {completed} windows were completed by their manifest"
         self.say(line)
         gap = self._longest_gap()
         self._table()
         kinds = sum(1 for n in counts.values() if n)
-        verdict = Verdict(line, self.problems, len(records), faults, kinds, gap)
+        verdict = Verdict(
+            line, self.problems, len(records), faults, kinds, gap, completed
+        )
         self._end(verdict)
         return verdict
 

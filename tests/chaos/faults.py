@@ -25,6 +25,7 @@ CLOCK_JUMPS = (5, 90, 1200, 7200)  # S3 refuses dates more than 15 minutes off
 KAFKA_RULES = ("kafka-refuse", "kafka-latency", "kafka-bandwidth", "kafka-half-open")
 SERVICE_SECONDS = 90.0
 BURST = 12_000
+AIM_SECONDS, HELD_SECONDS = 12.0, 10.0
 
 
 def split(kind: str) -> tuple[str, str]:
@@ -121,6 +122,36 @@ class Faults:
         self.ended.wait(event.seconds)
         if killed:
             self.start_daemon(event.target)
+        return killed
+
+    def daemon_between(self, event: Event) -> bool:
+        """kill -9 with a manifest in the store, and not all of its objects.
+
+        The proxy keeps a PUT of data: it is cut, or arrives when its daemon is dead.
+        """
+        number, proxy = event.target, self.stack.proxy
+        daemon = self.stack.daemons[number]
+        if not self.up[number] or not daemon.alive():
+            return False
+        late = event.arg < 0.5
+        rule = proxy.rule(
+            self.stack.links(number, "s3"),
+            "hold" if late else "stall",
+            seconds=AIM_SECONDS,
+            count=1,
+            arg=HELD_SECONDS,
+            data=True,
+            skip=int(event.arg * 16) % 4,
+        )
+        hit = proxy.wait_hit(rule, AIM_SECONDS, daemon.alive)
+        killed = hit and self._kill(number, daemon)
+        if late:
+            self.ended.wait(event.seconds)
+        proxy.release(rule)
+        if not late:
+            self.ended.wait(event.seconds)
+        if killed:
+            self.start_daemon(number)
         return killed
 
     def daemon_zombie(self, event: Event) -> bool:

@@ -16,6 +16,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from tests.chaos.layouts import PLAIN, Layout
+
 TICK = 0.05
 STUCK_SECONDS = 12.0
 TEXTS = ("plain", "a, comma", 'a "quote"', "two\nlines", "käse ☃", "back\\slash", "")
@@ -25,9 +27,16 @@ class Load:
     """Produces from two threads between `start` and `stop`."""
 
     def __init__(
-        self, bootstrap: str, topic: str, partitions: int, rate: int, seed: int
+        self,
+        bootstrap: str,
+        topic: str,
+        partitions: int,
+        rate: int,
+        seed: int,
+        layout: Layout = PLAIN,
     ) -> None:
-        """`rate` records a second over all partitions."""
+        """`rate` records a second over all partitions, with what a layout goes by."""
+        self._layout = layout
         self.partitions = partitions
         self.delivered = self.failed = self.aborted = self.replaced = 0
         self._bootstrap, self._topic, self._rate = bootstrap, topic, rate
@@ -66,17 +75,19 @@ class Load:
         except BaseException as error:
             self.error = error
 
-    def _next(self, size: int = 0) -> tuple[int, str | None, str]:
-        """A partition, a value (None = tombstone) and a key; each number once."""
+    def _next(self, size: int = 0) -> tuple[int, str | None, str, int]:
+        """Partition, value (None = tombstone), key, time; each number once."""
         with self._lock:
             self._number += 1
             number = self._number
             partition = self._chance.randrange(self.partitions)
+        key, at = f"k{number}", self._layout.timestamp(number)
         if number % 100 == 0:
-            return partition, None, f"k{number}"
+            return partition, None, key, at
         text = f"{TEXTS[number % len(TEXTS)]} {'x' * (size + number % 50)}"
         value = {"id": f"r{number}", "n": number, "text": text}
-        return partition, json.dumps(value, ensure_ascii=number % 2 == 0), f"k{number}"
+        value |= self._layout.fields(number)
+        return partition, json.dumps(value, ensure_ascii=number % 2 == 0), key, at
 
     def _producer(self, **more: Any) -> Producer:
         return Producer(
@@ -100,10 +111,15 @@ class Load:
             self.failed += 1
 
     def _send(self, producer: Producer, size: int = 0) -> None:
-        partition, value, key = self._next(size)
+        partition, value, key, at = self._next(size)
         try:
             producer.produce(
-                self._topic, value, key, partition=partition, on_delivery=self._done
+                self._topic,
+                value,
+                key,
+                partition=partition,
+                timestamp=at,
+                on_delivery=self._done,
             )
         except BufferError:
             producer.poll(0.1)  # the broker is down: this number stays unused

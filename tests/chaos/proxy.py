@@ -10,7 +10,8 @@ times (`count`), or for so many seconds, and counts what it really did (`hits`).
 
 `…-done` forwards the request and replaces the answer. `cut` forwards half of a PUT's
 body and resets both sides. `hold` reads a PUT and keeps it until it is released, `stall`
-keeps it after half of the body has gone upstream.
+keeps it after half of the body has gone upstream. A rule for `data` lets everything but
+PUTs of data objects pass, and the first `skip` of those.
 
 The controlling process writes one JSON command a line to stdin, and reads one JSON
 answer a line from stdout; the end of stdin ends the proxy. `Proxy` is that side of it.
@@ -60,6 +61,8 @@ class Rule:
     until: float
     left: int
     arg: float
+    data: bool = False
+    skip: int = 0
     hits: int = 0
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -71,6 +74,15 @@ class Rule:
         """Count one injection."""
         self.hits += 1
         self.left -= 1
+
+    def passes(self, request: Request) -> bool:
+        """True for a request that the rule is not meant for; counted here."""
+        if not self.data:
+            return False
+        if request.method != "PUT" or "/_penstock/" in request.target:
+            return True
+        self.skip -= 1
+        return self.skip >= 0
 
 
 class Gone(Exception):
@@ -96,6 +108,7 @@ class Request:
     chunked: bool
     close: bool
     expects: bool
+    target: str = ""
 
     @classmethod
     def parse(cls, raw: bytes) -> Request:
@@ -115,6 +128,7 @@ class Request:
             headers.get("transfer-encoding", "").lower() == "chunked",
             headers.get("connection", "").lower() == "close",
             "expect" in headers,
+            "" if answer else words[1],
         )
 
     def without_expect(self) -> bytes:
@@ -268,6 +282,7 @@ class _Http(_Connection):
             if rule.active()
             and rule.kind not in SHAPING + CONNECTION
             and (request.method == "PUT" or rule.kind not in PUT_ONLY)
+            and not rule.passes(request)
         ]
         if not wanted:
             return None
@@ -433,11 +448,9 @@ class _Control:
         link = self.links[name] = Link(name, upstream, http)
         return await link.listen()
 
-    def do_rule(
-        self, links: list[str], kind: str, seconds: float, count: int, arg: float
-    ) -> int:
+    def do_rule(self, links: list[str], kind: str, seconds: float, **more: Any) -> int:
         number = len(self.rules) + 1
-        rule = Rule(number, kind, time.monotonic() + seconds, count, arg)
+        rule = Rule(number, kind, time.monotonic() + seconds, **more)
         self.rules[number] = rule
         for name in links:
             link = self.links[name]
@@ -501,11 +514,14 @@ class Proxy:
         seconds: float = HANG_SECONDS,
         count: int = 1_000_000,
         arg: float = 0.0,
+        data: bool = False,
+        skip: int = 0,
     ) -> int:
         """A new rule. Returns its number."""
         return self._ask(
-            do="rule", links=list(links), kind=kind, seconds=seconds, count=count, arg=arg
-        )
+            do="rule", links=list(links), kind=kind, seconds=seconds, left=count,
+            arg=arg, data=data, skip=skip,
+        )  # fmt: skip
 
     def hits(self, number: int) -> int:
         """How often a rule was really applied."""

@@ -48,6 +48,8 @@ PROCESSES = (
     Kind("restart", low=0.0, high=1.0, weight=2),
     Kind("scale", "group", low=2.0, high=5.0, pause=3.0),
 )
+# Aimed at the moment between a manifest and its objects.
+BETWEEN = (Kind("between", low=0.0, high=1.5, weight=4),)
 CLOCK = (Kind("clock-forward"), Kind("clock-back"))
 KAFKA = (
     Kind("broker-restart", "kafka", low=0.0, high=1.0, pause=5.0),
@@ -87,9 +89,10 @@ DIRECTORY = (Kind("disk-full", "disk", low=1.0, high=5.0, weight=4),)
 MAX_ADDED = 4
 
 
-def kinds_of(store: str) -> tuple[Kind, ...]:
+def kinds_of(store: str, *, routed: bool = False) -> tuple[Kind, ...]:
     """The kinds of faults that a campaign on this store meets."""
-    return PROCESSES + CLOCK + KAFKA + (S3 if store == "s3" else DIRECTORY)
+    more = BETWEEN if routed else ()
+    return PROCESSES + CLOCK + KAFKA + (S3 if store == "s3" else DIRECTORY) + more
 
 
 def plan(
@@ -126,8 +129,11 @@ def plan(
     return events
 
 
-def kills(seed: int, count: int, daemons: int) -> list[Event]:
-    """`count` times kill -9 at random moments, and nothing else."""
+def kills(seed: int, count: int, daemons: int, *, routed: bool = False) -> list[Event]:
+    """`count` times kill -9 at random moments, and nothing else.
+
+    In a routed layout two of three are aimed between a manifest and its objects.
+    """
     chance = random.Random(seed)
     at = 4.0
     events = []
@@ -136,5 +142,6 @@ def kills(seed: int, count: int, daemons: int) -> list[Event]:
         at += chance.uniform(0.2, 3.0) if chance.random() < 0.5 else chance.uniform(5, 9)
         length = round(chance.uniform(0.0, 1.0), 2)
         target = chance.randrange(daemons)
-        events.append(Event(round(at, 2), "kill", target, length, chance.random()))
+        kind = "between" if routed and len(events) % 3 else "kill"
+        events.append(Event(round(at, 2), kind, target, length, chance.random()))
     return events

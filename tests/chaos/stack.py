@@ -8,6 +8,7 @@ or looks on goes past the proxy.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import struct
@@ -24,6 +25,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import KafkaException
 
+from tests.chaos.layouts import PLAIN, Layout
 from tests.chaos.proxy import Proxy
 from tests.services import Kafka, Minio
 from tests.services.process import free_port
@@ -31,7 +33,6 @@ from tests.support import Bucket, Daemon, Folder, KafkaClient, sink_config
 from tests.support.daemon import binary
 from tests.support.stores import Store
 
-SCHEMA = "id STRING, n BIGINT, text STRING"
 TOPIC, BUCKET, NAME = "chaos", "chaos", "chaos"
 GROUP = f"connect-{NAME}"
 SESSION_MS, INTERVAL_MS = 3000, 1000
@@ -81,6 +82,7 @@ class Shape:
     partitions: int = 6
     sink: Mapping[str, Any] | None = None
     fake_clock: bool = False
+    layout: Layout = PLAIN
 
 
 class Stack:
@@ -190,9 +192,11 @@ class Stack:
             "rotate__schedule__interval__ms": INTERVAL_MS,
             "s3__retry__backoff__ms": 100,
             "store__request__timeout__ms": 3000,
+            **self.shape.layout.settings,
             **(self.shape.sink or {}),
         }
-        return sink_config(TOPIC, SCHEMA, url, BUCKET if self.s3 else None, **more)
+        schema, bucket = self.shape.layout.schema, BUCKET if self.s3 else None
+        return sink_config(TOPIC, schema, url, bucket, **more)
 
     def _daemon(self, number: int) -> Daemon:
         worker = {
@@ -223,15 +227,24 @@ class Stack:
 
     def chain_end(self, partition: int) -> int:
         """Where a partition's chain ends now, by the store; the root's start if empty."""
-        store = self.store()
-        keys = store.keys(f"topics/{TOPIC}/partition={partition}/")
-        if keys:
+        store, below = self.store(), f"topics/_penstock/{TOPIC}/{partition}/"
+        if self.shape.layout.routed:
+            links = self.manifests(partition)
+            if links:
+                return int(json.loads(store.get(links[-1]).body)["next"])
+        elif keys := store.keys(f"topics/{TOPIC}/partition={partition}/"):
             return int(store.get(keys[-1]).meta["next"])
         try:
-            root = store.get(f"topics/_penstock/{TOPIC}/{partition}/root.json")
+            root = store.get(f"{below}root.json")
         except KeyError:
             return 0
         return int(root.body.split(b'"start":')[1].split(b",")[0].strip(b" }"))
+
+    def manifests(self, partition: int) -> list[str]:
+        """The keys of a partition's manifests."""
+        below = f"topics/_penstock/{TOPIC}/{partition}/"
+        keys = self.store().keys(below)
+        return [key for key in keys if key.removeprefix(below)[:20].isdigit()]
 
     def close(self) -> None:
         """End everything. The folder stays."""

@@ -1,4 +1,4 @@
-"""Chaos for CI: four minutes of fixed seeds, the zombie, and what must stop a daemon."""
+"""Chaos for CI: minutes of fixed seeds, the zombie, and what must stop a daemon."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from tests.chaos import mutant, scenarios, zombie
 from tests.chaos.campaign import GAP_BOUND, Order, Verdict, run
+from tests.chaos.layouts import Layout
 from tests.chaos.schedule import kills, kinds_of, plan
 from tests.services import install
 from tests.support import AuditError
@@ -35,6 +36,8 @@ def test_the_same_seed_gives_the_same_schedule() -> None:
     assert plan(7, 600, s3, 4) != plan(8, 600, s3, 4)
     assert kills(7, 200, 4) == kills(7, 200, 4)
     assert len(kills(7, 200, 4)) == 200
+    aimed = [event.kind for event in kills(7, 30, 4, routed=True)]
+    assert aimed.count("between") == 20
     # A long campaign meets every kind, and many faults of each.
     twenty_minutes = plan(7, 1200, s3, 4)
     assert {event.kind for event in twenty_minutes} == {kind.name for kind in s3}
@@ -63,6 +66,24 @@ def test_kills_alone_leave_short_gaps() -> None:
     """
     order = Order(seed=22, daemons=3, kills=10, gap_bound=2 * GAP_BOUND)
     assert passed(run(order)).faults == 10
+
+
+@pytest.mark.timeout(480)
+@pytest.mark.parametrize(
+    "layout",
+    [
+        Layout("field"),
+        Layout("hourly", compression="gzip"),
+        Layout("wallclock", compression="zstd", format="jsonl"),
+    ],
+    ids=lambda layout: layout.partitioner,
+)
+def test_kills_between_manifests_and_their_objects(layout: Layout) -> None:
+    """Two of three strike there. By a wall clock, no path is found a second time."""
+    order = Order(seed=23, daemons=3, kills=7, gap_bound=3 * GAP_BOUND, layout=layout)
+    verdict = passed(run(order))
+    assert verdict.faults >= 5
+    assert verdict.completed >= 1
 
 
 @pytest.mark.timeout(240)

@@ -55,18 +55,18 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
         yield process
 
 
-def send(connection: http.client.HTTPConnection) -> tuple[int, bytes]:
+def send(connection: http.client.HTTPConnection, key: str = "/key") -> tuple[int, bytes]:
     """One PUT: status and body."""
-    connection.request("PUT", "/key", BODY)
+    connection.request("PUT", key, BODY)
     answer = connection.getresponse()
     return answer.status, answer.read()
 
 
-def put(port: int, timeout: float = 5.0) -> tuple[int, bytes]:
+def put(port: int, timeout: float = 5.0, key: str = "/key") -> tuple[int, bytes]:
     """One PUT on a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
-        return send(connection)
+        return send(connection, key)
     finally:
         connection.close()
 
@@ -152,6 +152,20 @@ def test_what_is_held_goes_on_when_released(proxy: Proxy, upstream: _Upstream) -
     client.join(5)
     assert answers == [(200, b"")]
     assert upstream.puts == [len(BODY)]
+
+
+def test_a_rule_for_data_lets_the_rest_pass(proxy: Proxy, upstream: _Upstream) -> None:
+    port = proxy.open("a", upstream.server_address[1], http=True)
+    rule = proxy.rule(["a"], "500", count=1, data=True, skip=1)
+    keys = (
+        "/b/t/_penstock/u/0/1.json",
+        "/b/t/u/a.csv",
+        "/b/t/_penstock/x",
+        "/b/t/u/b.csv",
+    )
+    assert [put(port, key=key)[0] for key in keys] == [200, 200, 200, 500]
+    assert proxy.hits(rule) == 1
+    assert put(port)[0] == 200
 
 
 def test_a_tcp_link_forwards_and_resets(proxy: Proxy, upstream: _Upstream) -> None:

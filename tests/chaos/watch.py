@@ -17,18 +17,22 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 LANDED = re.compile(
-    r"^(\S+) \S+ +\[[^\]]*\] chain: landed \S+\+(\d+)\+\d+\.csv: \d+ rows", re.MULTILINE
+    r"^(\S+) \S+ +\[[^\]]*\] chain: landed .+\+(\d+)\+\d+\.[a-z.]+(?: and (\d+) more)?: "
+    r"\d+ rows",
+    re.MULTILINE,
 )
+COMPLETED = re.compile(r"objects of the window \S+ \S+ are missing; completing it$", re.M)
 FAILED = re.compile(r"^\S+ ERROR \[[^\]]*\] task: .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Landing:
-    """One object that a daemon says it has landed; `at` is epoch seconds."""
+    """A window that a daemon says it has landed; `at` is epoch seconds."""
 
     at: float
     daemon: int
     partition: int
+    objects: int = 1
 
 
 @dataclass
@@ -66,6 +70,8 @@ class Watch:
     ends: dict[int, int] = field(default_factory=dict)
     landings: list[Landing] = field(default_factory=list)
     asked: int = 0
+    completions: int = 0
+    """Windows that were found with a manifest and not all objects."""
 
     def __post_init__(self) -> None:
         """Nothing runs before `start`."""
@@ -91,7 +97,7 @@ class Watch:
     @property
     def objects(self) -> int:
         """How many objects the logs say have landed."""
-        return len(self.landings)
+        return sum(landing.objects for landing in self.landings)
 
     def lag(self) -> int:
         """Offsets not committed yet, as far as was seen last."""
@@ -159,7 +165,9 @@ class Watch:
             text = tail.lines()
             for match in LANDED.finditer(text):
                 at = datetime.fromisoformat(match[1]).timestamp()
-                self.landings.append(Landing(at, number, int(match[2])))
+                objects = 1 + int(match[3] or 0)
+                self.landings.append(Landing(at, number, int(match[2]), objects))
+            self.completions += len(COMPLETED.findall(text))
             for match in FAILED.finditer(text):
                 self._tell(f"daemon {number}: {match[0]}")
 

@@ -15,29 +15,10 @@ import pytest
 from tests.conftest import BucketFactory, TopicFactory
 from tests.support import AuditError, Folder, KafkaClient, Record, audit, parse_csv
 from tests.support.audit import Report, crc32c, last_text
-from tests.support.stores import StoredObject
+from tests.support.stores import Shelf
 
 TOPIC = "orders"
 GROUP = "connect-sink"
-
-
-class Shelf:
-    """A store in memory that tests can damage."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, StoredObject] = {}
-
-    def put(self, key: str, body: bytes, meta: dict[str, str] | None = None) -> None:
-        self.held[key] = StoredObject(key, body, meta or {})
-
-    def keys(self, prefix: str = "") -> list[str]:
-        return sorted(key for key in self.held if key.startswith(prefix))
-
-    def get(self, key: str) -> StoredObject:
-        return self.held[key]
-
-    def objects(self, prefix: str = "") -> list[StoredObject]:
-        return [self.held[key] for key in self.keys(prefix)]
 
 
 def make_records(partitions: int = 2, count: int = 9) -> list[Record]:

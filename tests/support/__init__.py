@@ -5,6 +5,7 @@ librdkafka), S3 by boto3, CSV by a parser of our own.
 """
 
 from tests.support.audit import Audit, AuditError, Report, audit
+from tests.support.audit_routed import RoutedAudit
 from tests.support.csvtext import parse_csv
 from tests.support.daemon import Daemon, penstockd, sink_config, source_config
 from tests.support.kafka_client import KafkaClient, Msg, Record
@@ -20,6 +21,7 @@ __all__ = [
     "Msg",
     "Record",
     "Report",
+    "RoutedAudit",
     "StoredObject",
     "audit",
     "parse_csv",

@@ -33,7 +33,7 @@ RowId = Callable[[Row], str]
 SHOWN = 10
 _NAME = re.compile(
     r"(?P<topic>[^/+]+)\+(?P<p>\d+)\+(?P<start>\d+)"
-    r"(?P<ext>(-(?P<end>\d{20}))?\.csv(\.gz|\.zst)?)"
+    r"(?P<ext>(-(?P<end>\d{20}))?\.(csv|jsonl)(\.gz|\.zst)?)"
 )
 
 
@@ -69,6 +69,11 @@ def json_id(record: Record) -> str | None:
         return str(json.loads(record.value or b"")["id"])
     except (ValueError, KeyError, TypeError):
         return ""
+
+
+def json_id_of(line: bytes) -> str:
+    """The field `id` of a line of JSON; "" when it is null. Raises ValueError."""
+    return str(json.loads(line).get("id") or "")
 
 
 def first_column(row: Row) -> str:
@@ -108,8 +113,8 @@ class Report:
 
 
 @dataclass
-class _Link:
-    """One data object as a link of its partition's chain."""
+class Link:
+    """What stands at a position of a partition's chain: an object, or a manifest."""
 
     stored: StoredObject
     partition: int
@@ -118,6 +123,7 @@ class _Link:
 
     @property
     def next(self) -> int:
+        """Where the chain goes on; -1 if it does not say."""
         text = self.stored.meta.get("next", "")
         return int(text) if text.isdigit() else -1
 
@@ -152,6 +158,8 @@ class Audit:
     lost: list[str] = field(default_factory=list, init=False)
     doubled: list[str] = field(default_factory=list, init=False)
     foreign: list[str] = field(default_factory=list, init=False)
+    strays: list[str] = field(default_factory=list, init=False)
+    """Rows of data objects that are in no chain."""
 
     def run(self) -> Report:
         """Check everything. Raises AuditError with all that is wrong."""
@@ -200,9 +208,9 @@ class Audit:
             keys[f"{prefix}/{folder}{name}" if prefix else f"{folder}{name}"] = layout
         return keys
 
-    def _chains(self) -> defaultdict[int, list[_Link]]:
+    def _chains(self) -> defaultdict[int, list[Link]]:
         """The topic's data objects per partition, by start; strays are problems."""
-        chains: defaultdict[int, list[_Link]] = defaultdict(list)
+        chains: defaultdict[int, list[Link]] = defaultdict(list)
         for stored in self._data_objects():
             match = _NAME.fullmatch(stored.key.rpartition("/")[2])
             if match is None:
@@ -213,7 +221,7 @@ class Audit:
                 if stored.key not in right or bool(match["end"]) == self.conditional:
                     self.problems.append(f"{stored.key}: not where the layout puts it")
                 ids = self._ids(stored)
-                chains[partition].append(_Link(stored, partition, start, ids))
+                chains[partition].append(Link(stored, partition, start, ids))
         for chain in chains.values():
             chain.sort(key=lambda link: (link.start, link.next))
         return chains
@@ -227,6 +235,8 @@ class Audit:
 
     def _ids(self, stored: StoredObject) -> list[str]:
         try:
+            if ".jsonl" in stored.key:
+                return [json_id_of(line) for line in stored.content.splitlines()]
             rows = parse_csv(stored.content, header=self.header)
         except (ValueError, OSError) as error:
             self.problems.append(f"{stored.key}: {error}")
@@ -240,7 +250,7 @@ class Audit:
         except (KeyError, ValueError, TypeError):
             return None
 
-    def _check_chain(self, partition: int, chain: list[_Link]) -> None:
+    def _check_chain(self, partition: int, chain: list[Link]) -> None:
         if not chain:
             return
         root = self._root_start(partition)
@@ -259,7 +269,7 @@ class Audit:
                 )
             self._check_seal(before, after)
 
-    def _check_seal(self, before: _Link, after: _Link) -> None:
+    def _check_seal(self, before: Link, after: Link) -> None:
         seal = before.stored.meta.get("seal")
         match = _NAME.fullmatch(after.stored.key.rpartition("/")[2])
         if seal is None or match is None:
@@ -271,7 +281,7 @@ class Audit:
                 f"{after.stored.key}"
             )
 
-    def _check_object(self, link: _Link, window: list[tuple[Record, str | None]]) -> None:
+    def _check_object(self, link: Link, window: list[tuple[Record, str | None]]) -> None:
         key, meta = link.stored.key, link.stored.meta
         if (link.next <= link.start) != ("seal" in meta):
             self.problems.append(f"{key}: next is {meta.get('next')!r}")
@@ -300,14 +310,14 @@ class Audit:
                 )
         self._check_last(link, [record for record, _ in window])
 
-    def _check_last(self, link: _Link, window: list[Record]) -> None:
+    def _check_last(self, link: Link, window: list[Record]) -> None:
         if not window:
             return
         said, want = link.stored.meta.get("last"), last_text(window[-1])
         if said != want:
             self.problems.append(f"{link.stored.key}: last is {said!r}, not {want!r}")
 
-    def _end(self, partition: int, chain: list[_Link]) -> int:
+    def _end(self, partition: int, chain: list[Link]) -> int:
         """Where the chain ends: the last next, or the root's start; 0 without either."""
         if chain:
             return max(link.next for link in chain)
@@ -316,7 +326,7 @@ class Audit:
     def _check_totals(
         self,
         expected: defaultdict[int, list[tuple[Record, str | None]]],
-        chains: defaultdict[int, list[_Link]],
+        chains: defaultdict[int, list[Link]],
         ends: dict[int, int],
     ) -> None:
         want: Counter[str] = Counter()
@@ -328,6 +338,7 @@ class Audit:
         have = Counter(
             rid for chain in chains.values() for link in chain for rid in link.ids
         )
+        have.update(self.strays)
         self.lost = sorted((want - have).elements())
         extra = have - known
         self.doubled = sorted(rid for rid in extra.elements() if rid in known)
@@ -336,7 +347,7 @@ class Audit:
     def _check_committed(
         self,
         expected: defaultdict[int, list[tuple[Record, str | None]]],
-        chains: defaultdict[int, list[_Link]],
+        chains: defaultdict[int, list[Link]],
         ends: dict[int, int],
     ) -> None:
         if self.group is None or self.client is None:

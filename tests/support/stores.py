@@ -185,3 +185,27 @@ class Folder:
         """All objects below a prefix, sorted by key, with bodies and metadata."""
         links = self._links()
         return [self._load(key, links) for key in self.keys(prefix)]
+
+
+class Shelf:
+    """A store in memory that tests can damage."""
+
+    def __init__(self) -> None:
+        """Nothing is in it."""
+        self.held: dict[str, StoredObject] = {}
+
+    def put(self, key: str, body: bytes, meta: dict[str, str] | None = None) -> None:
+        """Write an object; `meta` names without the `penstock-` prefix."""
+        self.held[key] = StoredObject(key, body, meta or {})
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """All keys below a prefix, sorted."""
+        return sorted(key for key in self.held if key.startswith(prefix))
+
+    def get(self, key: str) -> StoredObject:
+        """One object. Raises KeyError when there is none."""
+        return self.held[key]
+
+    def objects(self, prefix: str = "") -> list[StoredObject]:
+        """All objects below a prefix, sorted by key."""
+        return [self.held[key] for key in self.keys(prefix)]
