@@ -77,6 +77,7 @@ check_test() {
     need_program shellcheck shellcheck
     need_program ctags universal-ctags
     need_program spin spin
+    need_program gzip gzip
     need_program zstd zstd
     need_program java default-jre-headless
     need_program mvn maven

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from tests.conftest import BucketFactory, DaemonFactory, TopicFactory
 from tests.integration.landing import FAST_GROUP, PATIENCE, fill, group_of, sink
 from tests.services.minio import Minio
-from tests.support import Bucket, Folder, KafkaClient, Record, StoredObject, audit
+from tests.support import Bucket, Folder, KafkaClient, Msg, Record, StoredObject, audit
 from tests.support.stores import Store
 
 PARTITIONS = 2
@@ -74,7 +76,93 @@ def test_the_same_drain_in_every_way(
     assert landed["none"] == landed["gzip"] == landed["zstd"]
 
 
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_routed_windows(
+    kind: str,
+    buckets: BucketFactory,
+    daemons: DaemonFactory,
+    topics: TopicFactory,
+    client: KafkaClient,
+    minio: Minio,
+    tmp_path: Path,
+) -> None:
+    """A manifest and a file a folder for each window: the same files, compressed."""
+    topic = topics(PARTITIONS)
+    values = [(i, {"id": f"r{i}", "n": i, "text": f"t{i % 7}" * 20}) for i in range(1400)]
+    records = client.produce(
+        topic, [Msg(json.dumps(v), partition=i % PARTITIONS) for i, v in values]
+    )
+    landed = {}
+    for method, extension in TYPES.items():
+        bucket = buckets()
+        config = sink(
+            topic, minio.endpoint, bucket.name, s3__compression__type=method,
+            format__class=kind, flush__size=300, name=f"{topic}-{method}",
+            partitioner__class="FieldPartitioner", partition__field__name="text",
+            rotate__schedule__interval__ms="1h",
+        )  # fmt: skip
+        drain = daemons(config, args=["--until-end"], worker=FAST_GROUP)
+        assert drain.wait(PATIENCE) == 0, drain.log
+        found = data(bucket)
+        assert all(stored.key.endswith(f".{kind}{extension}") for stored in found)
+        for stored in found:
+            check_file(stored, tmp_path)
+        manifests = [k for k in bucket.keys("") if re.search(r"/\d{20}\.json$", k)]
+        assert len(manifests) == 3 * PARTITIONS
+        landed[method] = {s.key.removesuffix(extension): s.content for s in found}
+    assert landed["none"] == landed["gzip"] == landed["zstd"]
+    assert len(landed["none"]) == 7 * 3 * PARTITIONS
+    lines = b"".join(landed["none"].values()).splitlines()
+    assert len(lines) == len(set(lines)) == len(records)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("kind", "level"), [("gzip", 1), ("zstd", 3)], ids=["gzip", "zstd"]
+)
+def test_a_spooled_window(
+    kind: str,
+    level: int,
+    buckets: BucketFactory,
+    daemons: DaemonFactory,
+    topics: TopicFactory,
+    client: KafkaClient,
+    minio: Minio,
+    tmp_path: Path,
+) -> None:
+    """One window that is larger than memory even compressed; it goes up in parts."""
+    topic, bucket, count = topics(1), buckets(), 4000
+    noise = random.Random(kind)
+    texts = [noise.randbytes(4500).hex() for _ in range(count)]
+    records = client.produce(
+        topic,
+        (
+            Msg(json.dumps({"id": f"r{i}", "n": i, "text": texts[i]}))
+            for i in range(count)
+        ),
+    )
+    assert len(records) == count
+    config = sink(
+        topic, minio.endpoint, bucket.name, flush__size=count,
+        rotate__schedule__interval__ms="1h", s3__part__size="5m",
+        s3__compression__type=kind, s3__compression__level=level,
+    )  # fmt: skip
+    spool = {"buffer.memory": "16m", "spool.dir": tmp_path}
+    drain = daemons(config, args=["--until-end"], worker={**FAST_GROUP, **spool})
+    assert drain.wait(PATIENCE * 3) == 0, drain.log
+    (stored,) = data(bucket)
+    assert len(stored.body) > 16 * 1024 * 1024
+    head = bucket.client.head_object(Bucket=bucket.name, Key=stored.key)
+    assert re.search(r"-\d+\"$", head["ETag"])  # in parts
+    check_file(stored, tmp_path)
+    rows = "".join(f"r{i},{i},{text}\n" for i, text in enumerate(texts))
+    assert stored.content == rows.encode()
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
 def test_json_lines(
+    kind: str,
     buckets: BucketFactory,
     daemons: DaemonFactory,
     topics: TopicFactory,
@@ -86,13 +174,13 @@ def test_json_lines(
     records = fill(client, topic, 600, PARTITIONS)
     config = sink(
         topic, minio.endpoint, bucket.name, format__class="jsonl",
-        s3__compression__type="gzip", csv__header=True,
+        s3__compression__type=kind, csv__header=True,
     )  # fmt: skip
     drain = daemons(config, args=["--until-end"], worker=FAST_GROUP)
     assert drain.wait(PATIENCE) == 0, drain.log
     landed: list[object] = []
     for stored in data(bucket):
-        assert stored.key.endswith(".jsonl.gz")
+        assert stored.key.endswith(f".jsonl{TYPES[kind]}")
         check_file(stored, tmp_path)
         head = bucket.client.head_object(Bucket=bucket.name, Key=stored.key)
         assert head["ContentType"] == "application/x-ndjson"
