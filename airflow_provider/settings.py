@@ -2,7 +2,7 @@
 
 `kafka_default` is the apache-kafka provider's: its extras are librdkafka's settings by
 their own names. `aws_default` is the amazon provider's; without that provider its login,
-password and extras are read here, and there is no assuming of roles then.
+password and extras are read here. A role is assumed by Penstock, which renews its keys.
 """
 
 from __future__ import annotations
@@ -151,14 +151,62 @@ def _lacking(login: object, password: object) -> str:
     return f"no {' and no '.join(name for name, value in parts if not value)}"
 
 
+_ROLE_NAMES = {
+    "ExternalId": "aws.sts.role.external.id",
+    "RoleSessionName": "aws.sts.role.session.name",
+    "DurationSeconds": "aws.sts.role.session.duration",
+}
+
+
+def _role(conn_id: str, extra: Mapping[str, Any]) -> Settings:
+    """With what Penstock assumes the connection's role by itself, so that its keys are
+    renewed while a task runs; nothing if there is no role, or it asks for more.
+    """
+    arn = extra.get("role_arn")
+    asked = extra.get("assume_role_kwargs") or {}
+    how = extra.get("assume_role_method") or "assume_role"
+    if not arn or how != "assume_role" or not set(asked) <= set(_ROLE_NAMES):
+        return {}
+    session = "Airflow_" + re.sub(r"[^\w+=,.@-]", "", conn_id, flags=re.ASCII)
+    asked = {"RoleSessionName": session[:64], **asked}
+    role = {name: str(asked[key]) for key, name in _ROLE_NAMES.items() if key in asked}
+    sts = (extra.get("service_config") or {}).get("sts") or {}
+    if sts.get("endpoint_url"):
+        role["aws.sts.config.endpoint"] = str(sts["endpoint_url"])
+    return {"aws.sts.role.arn": str(arn), **role}
+
+
+def _amazon_session(hook: Any, role: Settings) -> Any:
+    """The session whose keys are used; None: the worker's own, by Penstock's chain."""
+    from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory
+
+    if not role:
+        return hook.get_session()
+    own = hook.conn_config.session_kwargs
+    if not own.get("aws_access_key_id") and not own.get("profile_name"):
+        return None
+    return BaseSessionFactory(conn=hook.conn_config).basic_session
+
+
 def _amazon(conn_id: str) -> dict[str, Any] | None:
     """Through the amazon provider; None when it is not installed."""
     try:
+        from airflow.providers.amazon.aws.hooks import base_aws
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
     except ImportError:
         return None
     hook = S3Hook(aws_conn_id=conn_id)
-    session = hook.get_session()
+    usual = base_aws.resolve_session_factory() is base_aws.BaseSessionFactory
+    role = _role(conn_id, hook.conn_config.extra_config) if usual else {}
+    rest = {
+        "region": hook.region_name,
+        "endpoint": hook.conn_config.get_service_endpoint_url("s3"),
+        "verify": hook.verify,
+        "role": role,
+    }
+    session = _amazon_session(hook, role)
+    if session is None:
+        return rest
     found = session.get_credentials()
     if found is None:
         login, password = hook.conn_config.login, hook.conn_config.password
@@ -171,9 +219,7 @@ def _amazon(conn_id: str) -> dict[str, Any] | None:
         "access": frozen.access_key,
         "secret": frozen.secret_key,
         "token": frozen.token,
-        "region": hook.region_name,
-        "endpoint": hook.conn_config.get_service_endpoint_url("s3"),
-        "verify": hook.verify,
+        **rest,
     }
 
 
@@ -185,9 +231,11 @@ def _plain(conn_id: str) -> dict[str, Any]:
         log.info("no connection %s: credentials come from the environment", conn_id)
         return {}
     extra = connection.extra_dejson
-    if extra.get("role_arn"):
+    role = _role(conn_id, extra)
+    if extra.get("role_arn") and not role:
         raise AirflowFailException(
-            f"connection {conn_id}: role_arn needs apache-airflow-providers-amazon"
+            f"connection {conn_id}: role_arn with assume_role_method or such "
+            "assume_role_kwargs needs apache-airflow-providers-amazon"
         )
     service = (extra.get("service_config") or {}).get("s3") or {}
     return {
@@ -197,6 +245,7 @@ def _plain(conn_id: str) -> dict[str, Any]:
         "region": extra.get("region_name"),
         "endpoint": service.get("endpoint_url") or extra.get("endpoint_url"),
         "verify": extra.get("verify"),
+        "role": role,
     }
 
 
@@ -232,6 +281,7 @@ def s3_settings(conn_id: str | None) -> Settings:
     settings: Settings = {
         key: str(found[name]) for name, key in _S3_NAMES.items() if found.get(name)
     }
+    settings |= found.get("role") or {}
     if isinstance(verify, str):
         settings["store.ssl.ca.location"] = verify
     mask_secrets("S3CsvSink", settings)

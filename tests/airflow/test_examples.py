@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -86,6 +87,26 @@ def test_produce_land_check(
         example_env, bucket, client, group=group, prefix="example", header=True
     )
     assert report.records == 10
+
+
+def test_compressed(
+    example_env: str,
+    client: KafkaClient,
+    buckets: BucketFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bucket = buckets()
+    monkeypatch.setenv("PENSTOCK_EXAMPLE_BUCKET", bucket.name)
+    client.produce(example_env, [f'{{"id": "r{i}"}}' for i in range(20)])
+    run = run_made(load("example_compressed")["penstock_compressed"], {})
+    assert run.states == {"land": "success"}
+    stored = bucket.objects(f"lines/{example_env}/")
+    assert stored
+    assert all(re.search(r"/hour=\d\d/.*\.jsonl\.zst$", s.key) for s in stored)
+    lines = b"".join(s.content for s in stored).decode().splitlines()
+    assert sorted(json.loads(line)["id"] for line in lines) == sorted(
+        f"r{i}" for i in range(20)
+    )
 
 
 def test_lag_sensor(example_env: str, client: KafkaClient, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ import jsonschema
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from penstock import PenstockError, S3CsvSink
+from penstock._worker import Store
 from penstock_airflow import connection_form
 from penstock_airflow.assets import prefix_asset, topic_asset
 from penstock_airflow.get_provider_info import get_provider_info
@@ -147,11 +149,69 @@ def test_aws_default_with_and_without_the_amazon_provider(
     assert s3_settings("aws_default") == wanted
     assert s3_settings(None) == {}
     assert s3_settings("no_such_connection") == {}
-    for extra, what in (({"role_arn": "arn"}, "role_arn"), ({"verify": False}, "verify")):
+    saml = {"role_arn": "arn", "assume_role_method": "assume_role_with_saml"}
+    for extra, what in ((saml, "role_arn"), ({"verify": False}, "verify")):
         text = connection(conn_type="aws", extra=extra)
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", text)
         with pytest.raises(Exception, match=what):
             s3_settings("aws_default")
+
+
+ROLE_ARN = "arn:aws:iam::123456789012:role/lake"
+ROLE: dict[str, Any] = {
+    "role_arn": ROLE_ARN,
+    "assume_role_kwargs": {"ExternalId": "ext/1", "DurationSeconds": 900},
+    "service_config": {"sts": {"endpoint_url": "http://sts:3"}},
+}
+ROLE_SETTINGS = {
+    "aws.sts.role.arn": ROLE_ARN,
+    "aws.sts.role.external.id": "ext/1",
+    "aws.sts.role.session.name": "Airflow_aws_default",
+    "aws.sts.role.session.duration": "900",
+    "aws.sts.config.endpoint": "http://sts:3",
+}
+
+
+@pytest.mark.parametrize("amazon", [True, False])
+@pytest.mark.parametrize("own", [True, False], ids=["keys", "environment"])
+def test_a_role_is_assumed_by_penstock(
+    amazon: bool, own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not asked for here, and its base keys are the connection's or nobody's."""
+    keys = {"login": "key", "password": WORD} if own else {}
+    text = connection(conn_type="aws", extra=ROLE, **keys)
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", text)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "the-workers")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "own")
+    if not amazon:
+        monkeypatch.setitem(sys.modules, "airflow.providers.amazon.aws.hooks.s3", None)
+    found = s3_settings("aws_default")
+    found.pop("s3.region", None)
+    mine = {"aws.access.key.id": "key", "aws.secret.access.key": WORD} if own else {}
+    assert found == {**ROLE_SETTINGS, **mine}
+
+
+def test_a_role_of_a_real_sts(
+    minio: Minio, buckets: BucketFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sink that these settings make lands with the role's keys."""
+    bucket = buckets()
+    service = {"sts": {"endpoint_url": minio.endpoint}}
+    extra = {**ROLE, "endpoint_url": minio.endpoint, "service_config": service}
+    aws = connection(
+        conn_type="aws", login=minio.access_key, password=minio.secret_key, extra=extra
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", aws)
+    config = {
+        **s3_settings("aws_default"), "s3.bucket.name": bucket.name, "topics": "t",
+        "name": "role", "value.schema": "id STRING",
+    }  # fmt: skip
+    with S3CsvSink(config) as sink:
+        sink.put([("t", 0, 0, None, b'{"id":"a"}', 0)])
+        assert sink.flush() == [("t", 0, 1)]
+    wrong = {**config, "aws.secret.access.key": "wrong"}
+    with pytest.raises(PenstockError, match=r"STS 127\.0\.0\.1.*HTTP 403"):
+        Store(wrong).probe()
 
 
 def test_assets() -> None:

@@ -2,8 +2,8 @@
 
 MinIO trusts it as an OpenID provider, and mints real temporary keys of any life for its
 tokens (AssumeRoleWithWebIdentity). Those keys it hands out as the container's endpoint,
-the instance's metadata (IMDSv2) and AssumeRole do; an AssumeRole's signature is checked
-by MinIO's own STS.
+the instance's metadata (IMDSv2) and AssumeRole do; an AssumeRole's signature, and the
+token that a pod shows, are checked by MinIO's own STS.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ CLIENT = "penstock"
 ROLE = "arn:minio:iam:::role/" + base64.urlsafe_b64encode(
     hashlib.sha1(CLIENT.encode()).digest()
 ).decode().rstrip("=")
+EXTERNAL_ID = "ext/1"  # without it no role is given
 FROM_IMDS = "instance-token=="
 CONTAINER_AUTH = "Bearer container-token"
 ROLES = "/latest/meta-data/iam/security-credentials/"
@@ -43,7 +44,9 @@ class Identity:
     def __init__(self, directory: Path, life_s: int = 3) -> None:
         """Keys live `life_s` seconds. Makes the key pair; serves at once."""
         self.life_s = life_s
-        self.counts = {"web": 0, "container": 0, "instance": 0, "role": 0}
+        self.counts = dict.fromkeys(
+            ("web", "container", "pod", "instance", "role", "file"), 0
+        )
         self.failing = False
         self.minio: Minio | None = None
         self._key = directory / "identity.pem"
@@ -109,46 +112,73 @@ class Identity:
         except urllib.error.HTTPError as error:
             return error.code, error.read()
 
-    def mint(self) -> bytes:
-        """MinIO's answer with new keys, XML."""
+    def _exchange(self, token: str) -> tuple[int, bytes]:
         form = {
             "Action": "AssumeRoleWithWebIdentity",
             "Version": "2011-06-15",
             "RoleArn": ROLE,
-            "WebIdentityToken": self.token(),
+            "WebIdentityToken": token,
         }
-        status, body = self._post(urllib.parse.urlencode(form).encode(), {})
+        return self._post(urllib.parse.urlencode(form).encode(), {})
+
+    def mint(self, life_s: int | None = None) -> bytes:
+        """MinIO's answer with new keys, XML."""
+        status, body = self._exchange(self.token(life_s))
         assert status == 200, body
         return body
 
-    def _json(self) -> bytes:
-        text = self.mint().decode()
+    def keys(self, life_s: int | None = None) -> tuple[str, str, str]:
+        """New keys: id, secret, session token."""
+        found = json.loads(self._json(self.mint(life_s)))
+        return found["AccessKeyId"], found["SecretAccessKey"], found["Token"]
+
+    def _json(self, answer: bytes) -> bytes:
+        text = answer.decode()
         fields = {
             "AccessKeyId": "AccessKeyId",
             "SecretAccessKey": "SecretAccessKey",
             "SessionToken": "Token",
             "Expiration": "Expiration",
         }
-        answer = {"Code": "Success"}
+        said = {"Code": "Success"}
         for tag, name in fields.items():
             found = re.search(f"<{tag}>([^<]+)</{tag}>", text)
             assert found is not None, text
-            answer[name] = found[1]
-        return json.dumps(answer).encode()
+            said[name] = found[1]
+        return json.dumps(said).encode()
 
     # ---- what it serves ----
 
-    def _count(self, way: str) -> None:
+    def count(self, way: str) -> None:
+        """Keys were handed out."""
         with self._lock:
             self.counts[way] += 1
 
     def _assume(self, http: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes]:
         """MinIO's STS checks the request as it came; then the keys are short-lived."""
         web = b"Action=AssumeRoleWithWebIdentity" in body
+        form = urllib.parse.parse_qs(body.decode())
+        if not web and form.get("ExternalId") != [EXTERNAL_ID]:
+            return 403, b"<ErrorResponse/>"
         status, answer = self._post(body, dict(http.headers.items()))
         if status == 200:
-            self._count("web" if web else "role")
+            self.count("web" if web else "role")
         return status, answer if web or status != 200 else self.mint()
+
+    def _container(self, path: str, shown: str) -> tuple[int, bytes]:
+        """By a fixed word, for everyone (the keys do not end), by a pod's token."""
+        if path == "/lasting":
+            assert self.minio is not None
+            keys = self.minio.access_key, self.minio.secret_key
+            names = ("AccessKeyId", "SecretAccessKey")
+            return 200, json.dumps(dict(zip(names, keys, strict=True))).encode()
+        if path == "/container" and shown != CONTAINER_AUTH:
+            return 401, b"{}"
+        status, answer = self._exchange(shown) if path == "/pod" else (200, self.mint())
+        if status != 200:
+            return status, b"{}"
+        self.count(path[1:])
+        return 200, self._json(answer)
 
     def _answer(self, http: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes]:
         if http.path == "/.well-known/openid":
@@ -163,11 +193,8 @@ class Identity:
             return 500, b"failing"
         if http.command == "POST":
             return self._assume(http, body)
-        if http.path == "/container":
-            if http.headers.get("Authorization") != CONTAINER_AUTH:
-                return 401, b"{}"
-            self._count("container")
-            return 200, self._json()
+        if http.path in ("/container", "/lasting", "/pod"):
+            return self._container(http.path, http.headers.get("Authorization", ""))
         if http.command == "PUT" and http.path == "/latest/api/token":
             return 200, FROM_IMDS.encode()
         if http.headers.get("x-aws-ec2-metadata-token") != FROM_IMDS:
@@ -175,8 +202,8 @@ class Identity:
         if http.path == ROLES:
             return 200, b"the-role"
         if http.path == ROLES + "the-role":
-            self._count("instance")
-            return 200, self._json()
+            self.count("instance")
+            return 200, self._json(self.mint())
         return 404, b""
 
     def _serve(self, http: BaseHTTPRequestHandler, body: bytes) -> None:
