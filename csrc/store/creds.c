@@ -299,6 +299,14 @@ void pst_creds_refused(pst_creds *creds, uint64_t serial)
     pthread_mutex_unlock(&creds->lock);
 }
 
+void pst_creds_worked(pst_creds *creds, uint64_t serial)
+{
+    pthread_mutex_lock(&creds->lock);
+    if (creds->keys.serial == serial && !creds->refused)
+        creds->refusals = 0;
+    pthread_mutex_unlock(&creds->lock);
+}
+
 bool pst_creds_replaced(pst_creds *creds, uint64_t serial)
 {
     pst_creds_keys keys;

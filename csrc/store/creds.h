@@ -48,6 +48,9 @@ pst_rc pst_creds_get(pst_creds *creds, pst_creds_keys *out, pst_err *err) PST_MU
 void pst_creds_refused(pst_creds *creds, uint64_t serial);
 /* The same, and asks them now: true if they gave other keys than those. */
 bool pst_creds_replaced(pst_creds *creds, uint64_t serial);
+/* The store took the keys with this serial: a refusal later on means that they have
+   ended, and is no reason for pauses. */
+void pst_creds_worked(pst_creds *creds, uint64_t serial);
 /* Is a part of the present keys, or of those before them, in this text? */
 bool pst_creds_in_text(pst_creds *creds, const char *text);
 void pst_creds_wipe(pst_creds_keys *keys);

@@ -289,6 +289,13 @@ static bool worth_another(pst_s3 *s3, const pst_s3_call *call,
            pst_creds_replaced(s3->creds, call->headers->signed_by);
 }
 
+static void note_success(pst_s3 *s3, const pst_s3_call *call,
+                         const pst_http_response *res)
+{
+    if (res->status / 100 == 2)
+        pst_creds_worked(s3->creds, call->headers->signed_by);
+}
+
 static pst_rc make_address(const pst_s3 *s3, const pst_s3_call *call, pst_buf *path,
                            pst_buf *url, pst_err *err)
 {
@@ -327,6 +334,8 @@ pst_rc pst_s3_end(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
         note_unknown(s3, call, res, &why);
         if (err && err->code == PST_OK)
             *err = why;
+    } else {
+        note_success(s3, call, res);
     }
     pst_buf_done(&flight->url);
     return rc;
@@ -349,6 +358,8 @@ pst_rc pst_s3_send(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
         call->headers->text.len = n_text;
         rc = send_once(s3, call, path.data, url.data, res, err);
     }
+    if (rc == PST_OK)
+        note_success(s3, call, res);
 out:
     pst_buf_done(&path);
     pst_buf_done(&url);

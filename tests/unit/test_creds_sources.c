@@ -654,6 +654,15 @@ static void test_refused(void **state)
         f->offset += 1000;
     }
     assert_in_range(f->server.requests - before, 3, 40);
+    before = f->server.requests;
+    f->offset += 30000;
+    for (int i = 0; i < 10; i++) { /* they end often, but had worked: no pause */
+        pst_creds_refused(f->creds, f->keys.serial);
+        assert_int_equal(get(f), PST_OK);
+        pst_creds_worked(f->creds, f->keys.serial);
+        pst_creds_worked(f->creds, f->keys.serial - 1); /* a late answer */
+    }
+    assert_int_equal(f->server.requests - before, 10);
     assert_true(pst_creds_in_text(f->creds, "x " SECRET " y"));
     assert_true(pst_creds_in_text(f->creds, f->keys.id));
     assert_false(pst_creds_in_text(f->creds, "Access Denied."));
