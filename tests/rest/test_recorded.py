@@ -156,8 +156,6 @@ def test_every_recorded_answer(
 
     def settled(name: str, *states: str) -> None:
         until(lambda: rest.states(name) == list(states), f"{name} {states}")
-        if states[0] == "RUNNING":  # librdkafka's issue 4312: let the group form
-            _formed(client, name, len(states) - 1)
 
     _walk_reading(walk, config)
     _walk_life(walk, config, settled, other, client, topic)
@@ -166,17 +164,6 @@ def test_every_recorded_answer(
     assert walk.done == set(INDEX), sorted(set(INDEX) - walk.done)
     assert minio.secret_key not in daemon.log
     assert daemon.term() == 0
-
-
-def _formed(client: KafkaClient, name: str, members: int) -> None:
-    """Wait until the group is stable with so many members."""
-
-    def stable() -> bool:
-        found = client.admin.describe_consumer_groups([f"connect-{name}"])
-        group = found[f"connect-{name}"].result()
-        return len(group.members) == members and group.state.name == "STABLE"
-
-    until(stable, f"a stable group of {members}")
 
 
 def _walk_reading(walk: Walk, config: Any) -> None:
