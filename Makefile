@@ -87,6 +87,16 @@ $(BUILD)/unit/%: tests/unit/%.c $(SHIM) $(BUILD)/libpenstock.a
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP $< $(SHIM) $(BUILD)/libpenstock.a \
 	  $(ALL_LDFLAGS) $(LIBS) -lcmocka -o $@
 
+# What is the daemon's alone is tested as it is linked there, but for main().
+$(BUILD)/libdaemon.a: $(filter-out %/main.o,$(DAEMON_OBJECTS))
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+$(BUILD)/unit/test_rest_%: tests/unit/test_rest_%.c $(SHIM) $(BUILD)/libdaemon.a $(BUILD)/libpenstock.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  TEST  $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP $< $(SHIM) $(BUILD)/libdaemon.a \
+	  $(BUILD)/libpenstock.a $(ALL_LDFLAGS) $(LIBS) $(DAEMON_LIBS) -lcmocka -o $@
+
 .PHONY: unit
 unit: $(UNIT_TESTS) ## build and run the C unit tests
 	@set -e; for t in $(UNIT_TESTS); do echo "== $${t##*/}"; TZ=UTC $$t; done
@@ -103,7 +113,7 @@ unit-tsan: ## the unit tests that use threads under TSan
 	  $(MAKE) -j2 --no-print-directory $(TSAN) \
 	  UNIT_SOURCES="$(wildcard $(TSAN_TESTS:%=tests/unit/test_%.c))" unit
 TSAN_TESTS := objects objects_nomem objects_pack chain pool http s3 s3_outcomes creds_sources dir \
-              clock log kafka_client kafka_mock kafka_offsets kafka_poll source_task
+              clock log kafka_client kafka_mock kafka_offsets kafka_poll source_task worker_control rest_lane
 
 .PHONY: tsan-daemon tsan-worker tsan-flags
 tsan-daemon:

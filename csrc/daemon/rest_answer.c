@@ -85,3 +85,23 @@ json_t *rest_body(const rest_request *request, rest_answer *answer)
     }
     return body;
 }
+
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_';
+}
+
+char *rest_escape(const char *text)
+{
+    size_t n = 0, size = 3 * strlen(text) + 1;
+    char *out = pst_malloc(size);
+    for (const char *c = text; out && *c; c++)
+        if (is_plain(*c))
+            out[n++] = *c;
+        else
+            n += (size_t)snprintf(out + n, size - n, "%%%02X", (unsigned char)*c);
+    if (out)
+        out[n] = '\0';
+    return out;
+}

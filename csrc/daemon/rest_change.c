@@ -103,8 +103,10 @@ static void answer_info(struct pst_rest *rest, const char *name, bool created,
         return;
     }
     rest_json(answer, created ? 201 : 200, rest_info_json(&view));
-    if (created)
-        answer->location = pst_asprintf("/connectors/%s", name);
+    char *escaped = created ? rest_escape(name) : NULL;
+    if (escaped)
+        answer->location = pst_asprintf("/connectors/%s", escaped);
+    pst_free(escaped);
     pst_connector_view_done(&view);
 }
 

@@ -5,6 +5,7 @@
  *   rest_listen.c      `listeners`: addresses and their sockets
  *   rest_guard.c       who may ask: Host, Origin
  *   rest_auth.c        users and passwords
+ *   rest_file.c        files of others
  *   rest_secure.c      certificate and key, and listening elsewhere than loopback
  *   rest_router.c      the table of routes; 404, 405, OPTIONS
  *   rest_answer.c      JSON and error bodies
@@ -28,6 +29,7 @@
 #include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 enum {
     REST_LISTENERS_MAX = 4,
@@ -120,6 +122,15 @@ void rest_answer_done(rest_answer *answer);
 /* The body's JSON; NULL: the answer says what is wrong with it. */
 json_t *rest_body(const rest_request *request, rest_answer *answer) PST_MUST;
 
+/* A segment of a path, or a file's name: all but letters, digits, - and _ as %XX. Owned
+   by the caller; NULL: no memory. */
+char *rest_escape(const char *text) PST_MUST;
+
+/* ---- rest_file.c ---- */
+
+/* For reading. NULL: errno says why; EINVAL: no regular file, EFBIG: over max bytes. */
+FILE *rest_file_open(const char *path, size_t max) PST_MUST;
+
 /* ---- rest_listen.c ---- */
 
 /* Parses `listeners` and opens the sockets. */
@@ -140,7 +151,8 @@ bool rest_allowed(const rest_listener *listener, const rest_request *request,
 /* ---- rest_auth.c ---- */
 
 struct rest_auth; /* users and their hashed passwords; NULL = everybody may */
-pst_rc rest_auth_load(struct rest_auth **out, const char *path, pst_err *err) PST_MUST;
+pst_rc rest_auth_load(struct rest_auth **out, const char *path, pst_log *log,
+                      pst_err *err) PST_MUST;
 void rest_auth_free(struct rest_auth *auth); /* NULL is fine */
 /* `authorization` is the header's value or NULL. 0 = welcome, else 401 or 429. Under
    rest->lock. */

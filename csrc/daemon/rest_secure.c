@@ -16,7 +16,7 @@ static pst_rc read_pem(const char *path, const char *setting, char **out, pst_er
 {
     char why[128], block[4096];
     pst_buf text;
-    FILE *file = fopen(path, "re");
+    FILE *file = rest_file_open(path, PEM_MAX);
     if (!file)
         return pst_fail(err, PST_E_CONFIG, "%s: %s cannot be opened: %s", setting, path,
                         strerror_r(errno, why, sizeof why));
@@ -40,7 +40,7 @@ pst_rc rest_secure(struct pst_rest *rest, pst_err *err)
     const pst_worker_conf *conf = pst_worker_settings(rest->options.worker);
     pst_rc rc = PST_OK;
     if (conf->rest_auth)
-        rc = rest_auth_load(&rest->auth, conf->rest_auth_file, err);
+        rc = rest_auth_load(&rest->auth, conf->rest_auth_file, rest->options.log, err);
     if (rc == PST_OK && conf->rest_ssl_certificate)
         rc = read_pem(conf->rest_ssl_certificate, "rest.ssl.certificate",
                       &rest->certificate, err);

@@ -155,10 +155,12 @@ static void add_headers(struct MHD_Response *response, const rest_call *call)
                                 "Basic realm=\"penstock\", charset=\"UTF-8\"");
     if (answer->location) {
         const char *host = header(call->connection, "Host");
-        char url[1024];
-        snprintf(url, sizeof url, "http%s://%s%s", call->listener->tls ? "s" : "",
-                 host ? host : call->listener->rest->worker_id, answer->location);
-        MHD_add_response_header(response, "Location", url);
+        char *url =
+            pst_asprintf("http%s://%s%s", call->listener->tls ? "s" : "",
+                         host ? host : call->listener->rest->worker_id, answer->location);
+        if (url)
+            MHD_add_response_header(response, "Location", url);
+        pst_free(url);
     }
     MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");

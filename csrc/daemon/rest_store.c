@@ -7,6 +7,7 @@
 #include "daemon/rest_store.h"
 
 #include "base/mem.h"
+#include "daemon/rest_internal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_MAX_BYTES = 4096, NAME_MAX_BYTES = 700 };
+enum { PATH_MAX_BYTES = 4096, FILE_MAX_BYTES = 1024 * 1024 };
 
 static const char *const targets[] = {[PST_TARGET_RUNNING] = "RUNNING",
                                       [PST_TARGET_PAUSED] = "PAUSED",
@@ -34,23 +35,16 @@ static pst_rc fail_at(const char *path, pst_err *err)
 
 /* ---- names ---- */
 
-static bool is_plain(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_';
-}
-
 /* A name of 200 characters escaped may be too long for a file system: it says so. */
 static pst_rc path_of(char out[PATH_MAX_BYTES], const char *dir, const char *name,
                       const char *suffix, pst_err *err)
 {
-    char file[NAME_MAX_BYTES];
-    size_t n = 0;
-    for (const char *c = name; *c && n + 4 < sizeof file; c++)
-        n += (size_t)snprintf(file + n, sizeof file - n, is_plain(*c) ? "%c" : "%%%02X",
-                              (unsigned char)*c);
-    file[n] = '\0';
-    if (snprintf(out, PATH_MAX_BYTES, "%s/%s%s", dir, file, suffix) >= PATH_MAX_BYTES)
+    char *file = rest_escape(name);
+    if (!file)
+        return pst_fail_nomem(err, "a path");
+    int n = snprintf(out, PATH_MAX_BYTES, "%s/%s%s", dir, file, suffix);
+    pst_free(file);
+    if (n >= PATH_MAX_BYTES)
         return pst_fail(err, PST_E_CONFIG, "config.storage.dir: the path is too long");
     return PST_OK;
 }
@@ -162,40 +156,71 @@ static bool target_of(const json_t *file, pst_target *out)
     return !state;
 }
 
+/* A file by another name would be left when its connector is deleted, and come back. */
+static bool is_named_right(const char *path, const json_t *config)
+{
+    const char *name = json_string_value(json_object_get(config, "name"));
+    char *escaped = name ? rest_escape(name) : NULL;
+    const char *base = strrchr(path, '/') + 1;
+    size_t n = escaped ? strlen(escaped) : 0;
+    bool right =
+        escaped && strncmp(base, escaped, n) == 0 && strcmp(base + n, SUFFIX) == 0;
+    pst_free(escaped);
+    return right;
+}
+
 static pst_rc load_config(const loading *l, const char *path, json_t *config,
                           pst_target target, pst_err *err)
 {
     pst_props props;
     const char *key;
     json_t *value;
+    bool complete = true;
     pst_props_init(&props);
     json_object_foreach(config, key, value)
     {
-        if (json_is_string(value) && *key)
+        complete = complete && json_is_string(value) && *key;
+        if (complete)
             (void)!pst_props_set(&props, key, json_string_value(value), path, l->report);
-        else
-            complain(l, path, "a setting whose value is no string");
     }
+    if (!complete)
+        complain(l, path, "a setting without a name, or whose value is no string");
     pst_rc rc = l->report->nomem ? PST_E_NOMEM : PST_OK;
-    if (rc == PST_OK)
+    if (rc == PST_OK && complete)
         rc = l->each(l->self, path, &props, target, l->report, err);
     pst_props_done(&props);
     return rc;
 }
 
+static json_t *read_json(const loading *l, const char *path)
+{
+    char text[128];
+    json_error_t why;
+    FILE *file = rest_file_open(path, FILE_MAX_BYTES);
+    if (!file) {
+        complain(l, path, strerror_r(errno, text, sizeof text));
+        return NULL;
+    }
+    json_t *json = json_loadf(file, JSON_REJECT_DUPLICATES, &why);
+    fclose(file);
+    if (!json)
+        complain(l, path, why.text);
+    return json;
+}
+
 static pst_rc load_file(const loading *l, const char *path, pst_err *err)
 {
-    json_error_t why;
     pst_target target = PST_TARGET_RUNNING;
-    json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+    json_t *file = read_json(l, path);
     json_t *config = json_object_get(file, "config");
     pst_rc rc = PST_OK;
-    if (!file)
-        complain(l, path, why.text);
-    else if (!json_is_object(config) || !target_of(file, &target))
+    if (file && (!json_is_object(config) || !target_of(file, &target)))
         complain(l, path,
                  "not a connector's file: {\"name\", \"config\", \"initial_state\"}");
-    else
+    else if (file && !is_named_right(path, config))
+        complain(l, path,
+                 "the file is not named after the connector's name in \"config\"");
+    else if (file)
         rc = load_config(l, path, config, target, err);
     json_decref(file);
     return rc;

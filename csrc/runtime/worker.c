@@ -8,8 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { QUEUE_SHARE = 4 };
-
 /* ---- settings ---- */
 
 static void check_names(const pst_worker *worker, pst_conf_report *report)
@@ -101,8 +99,7 @@ pst_rc pst_worker_new(pst_worker **out, const pst_worker_options *options,
         pst_worker_free(worker);
         return rc;
     }
-    worker->budget.limit =
-        worker->conf.buffer_memory - worker->conf.buffer_memory / QUEUE_SHARE;
+    pst_budget_open(&worker->budget, worker->conf.buffer_memory);
     *out = worker;
     return PST_OK;
 }

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { QUEUE_SHARE = 4, TASK_STACK = 1024 * 1024, QUEUE_MIN = 1024 * 1024 };
+enum { TASK_STACK = 1024 * 1024 };
 
 /* ---- making one ---- */
 
@@ -154,8 +154,8 @@ static void report_sink(void *self, const pst_sink_stats *stats, bool running,
     pthread_mutex_unlock(&task->lock);
 }
 
-/* Its share of a quarter of buffer.memory, among the sinks there are now. */
-static int64_t queue_bytes(pst_worker *worker)
+/* Its share of buffer.memory for what is prefetched, by the sinks there are now. */
+static int64_t take_queue(pst_worker *worker)
 {
     int64_t sinks = 0;
     pthread_mutex_lock(&worker->lock);
@@ -164,9 +164,16 @@ static int64_t queue_bytes(pst_worker *worker)
         if (setup && setup->plugin->sink)
             sinks += (int64_t)setup->n_tasks;
     }
+    int64_t bytes = pst_budget_take_queue(&worker->budget, sinks);
     pthread_mutex_unlock(&worker->lock);
-    int64_t share = worker->conf.buffer_memory / QUEUE_SHARE / (sinks ? sinks : 1);
-    return share < QUEUE_MIN ? QUEUE_MIN : share;
+    return bytes;
+}
+
+static void give_queue(pst_worker *worker, int64_t bytes)
+{
+    pthread_mutex_lock(&worker->lock);
+    pst_budget_give_queue(&worker->budget, bytes);
+    pthread_mutex_unlock(&worker->lock);
 }
 
 static pst_rc run_sink(pst_task_entry *task, pst_err *err)
@@ -176,7 +183,7 @@ static pst_rc run_sink(pst_task_entry *task, pst_err *err)
         .connector = task->setup->plugin,
         .conf = task->setup->conf,
         .env = &task->env,
-        .queue_bytes = queue_bytes(worker),
+        .queue_bytes = take_queue(worker),
         .shutdown_timeout_ms = worker->conf.shutdown_timeout_ms,
         .report = report_sink,
         .topic = note_topic,
@@ -184,6 +191,7 @@ static pst_rc run_sink(pst_task_entry *task, pst_err *err)
         .offsets = task->offsets,
     };
     pst_rc rc = pst_sink_task_run(&run, err);
+    give_queue(worker, run.queue_bytes);
     report_sink(task, &run.stats, false, false);
     pthread_mutex_lock(&task->lock);
     task->status.unreachable = run.unreachable;
