@@ -21,13 +21,15 @@
  *   SEAL          each writer has a layout of its own, which it seals the other's for; a
  *                 layout that was left may be gone back to. LAYOUTS=2 with NW=3: two
  *                 writers share one
+ *   MANIFEST      a routed layout: a window is a manifest and up to two objects, and by which
+ *                 path a row goes is decided when it is read (Wallclock)
  *   TAKE=n        the first n writers have the old name, the others the new one; the chain
  *                 is handed to the new name by `chain take-over`. TAKES=2: and back
  *   NO_LATE       a bound: no request arrives after its writer gave it up
  *   ONE_LIFE      a bound: no writer is started again. One that crashes is then one that
  *                 sleeps for ever, so with three writers there are three lives in all
  *
- * NO_RULE_<n> drops safety rule n; BREAK_<...> breaks what the operator must keep to.
+ * NO_RULE_<n> drops safety rule n; NO_MANIFEST_<…> one of the manifest's; BREAK_<...> breaks what the operator must keep to.
  */
 #ifndef N
 #define N 4
@@ -184,6 +186,22 @@ bool asked[NW];
 #ifdef LIVE
 bool calm; /* no more faults */
 #endif
+#ifdef MANIFEST
+/* object[s] is the manifest at s. Which rows it lists, and which of them by the second path: */
+byte plan_rows[N], plan_paths[N];
+byte data;         /* two bits a manifest: which of its objects are there */
+byte paths[NW];    /* of the closed window: its rows that go by the second path */
+byte left[NW];     /* two bits: objects of it that are to be put yet */
+bool written[NW];  /* its manifest is in the store */
+byte late_paths, late_part; /* part: 0 = the manifest, 1 or 2 = an object */
+#define PART(r, q, p) ((p) == 0 -> (r) & ~(q) : (r) & (q))
+#define PARTS(r, q) ((((r) & ~(q)) != 0 -> 1 : 0) + (((r) & (q)) != 0 -> 2 : 0))
+#define BIT(s, p) (1 << (2 * (s) + (p)))
+#define MISSING(s) (PARTS(plan_rows[s], plan_paths[s]) & ~(data >> (2 * (s))))
+#define WRITTEN(w) written[w]
+#else
+#define WRITTEN(w) false
+#endif
 
 /* ---- what is to hold; kept by an observer that sees every change of the store ---- */
 
@@ -244,6 +262,38 @@ inline create(k, s, n, r, v)
     fi
 }
 
+#ifdef MANIFEST
+/* The store creates a manifest: all that is below it must be there by now. */
+inline create_manifest(at, upto, them, second)
+{
+    object[at] = upto;
+    plan_rows[at] = them;
+    plan_paths[at] = second;
+#ifdef STRICT
+    in_order = !((them) & ~RANGE(at, upto));
+    assert(in_order);
+    in_order = 0;
+    contiguous = (at) == top || root == (at) && top == 0;
+    assert(contiguous);
+    contiguous = 0;
+    no_record_missing = !(UPTO(at) & WANTED & ~landed);
+    assert(no_record_missing);
+    no_record_missing = 0;
+#endif
+    top = (upto > top -> upto : top)
+}
+
+/* … and an object of the manifest at its position, with some rows. */
+inline create_part(at, which, them)
+{
+    data = data | BIT(at, which);
+    no_record_twice = !(landed & (them));
+    assert(no_record_twice);
+    no_record_twice = 0;
+    landed = landed | (them)
+}
+#endif
+
 /* ---- a writer's steps ---- */
 
 inline forget(w)
@@ -252,6 +302,11 @@ inline forget(w)
     from[w] = 0;
     next[w] = 0;
     rows[w] = 0;
+#ifdef MANIFEST
+    paths[w] = 0;
+    left[w] = 0;
+    written[w] = false;
+#endif
     told[w] = 0;
     fresh[w] = 0;
     date[w] = 0;
@@ -277,6 +332,11 @@ inline drop_window(w)
     next[w] = 0;
     rows[w] = 0;
     date[w] = 0;
+#ifdef MANIFEST
+    paths[w] = 0;
+    left[w] = 0;
+    written[w] = false;
+#endif
 }
 
 /* pst_chain_confirm(): dated when Kafka was asked, not when its answer was read. */
@@ -319,6 +379,49 @@ inline ask_facts(w)
     fi
 #endif
 }
+
+#ifdef MANIFEST
+/* The path of each row, by the clock of who reads it. */
+inline choose_paths(w)
+{
+    paths[w] = 0;
+    for (s : 0 .. N - 1) {
+        if
+        :: rows[w] & (1 << s) -> paths[w] = paths[w] | (1 << s)
+        :: true
+        fi
+    }
+    s = 0;
+    left[w] = PARTS(rows[w], paths[w])
+}
+
+/* pst_chain_settle_files(): the last manifest; what of it is missing is read again. */
+inline settle(w, at)
+{
+#ifndef NO_MANIFEST_SETTLE
+    if
+    :: MISSING(at) ->
+        rows[w] = plan_rows[at] & ~gone;
+#ifdef NO_MANIFEST_PLAN
+        choose_paths(w);
+#else
+        paths[w] = plan_paths[at];
+        left[w] = PARTS(rows[w], paths[w]) & MISSING(at);
+#endif
+        if
+        :: left[w] != 0 ->
+            pos[w] = at;
+            next[w] = object[at];
+            written[w] = true
+        :: else -> drop_window(w) /* all of it is gone from the log */
+        fi
+    :: else
+    fi
+#else
+    skip
+#endif
+}
+#endif
 
 /* pst_chain_recover(): root, LIST, HEAD of the last key, the same log? */
 inline recover(w)
@@ -389,6 +492,9 @@ again:
         knows[w] = object_version[i];
 #endif
         pos[w] = object[K(LAY(w), i)];
+#ifdef MANIFEST
+        settle(w, i);
+#endif
     :: else
     fi;
     if
@@ -416,7 +522,7 @@ again:
 #ifdef SEAL
     named = 0;
 #endif
-    pc[w] = (stopped -> STOP : RUN);
+    pc[w] = (stopped -> STOP : (WRITTEN(w) -> TRY : RUN));
     i = 0;
     first = 0;
     ours = false;
@@ -499,6 +605,9 @@ inline read_and_close(w)
     :: else ->
         next[w] = i;
         rows[w] = r;
+#ifdef MANIFEST
+        choose_paths(w);
+#endif
         pc[w] = TRY
     fi;
     i = 0;
@@ -510,6 +619,8 @@ inline read_and_close(w)
    the dates make no difference, so they are kept only with MOVE. */
 #ifdef NO_RULE_9
 #define ASKS(w) false
+#elif defined(NO_MANIFEST_CHECK)
+#define ASKS(w) (fresh[w] == 0 && !WRITTEN(w))
 #elif defined(MOVE)
 #define ASKS(w) (fresh[w] == 0)
 #else
@@ -692,6 +803,122 @@ inline put_seal(w)
 }
 #endif
 
+#ifdef MANIFEST
+/* An object after the other, and the window has landed with the last one. */
+inline part_done(w, which)
+{
+    left[w] = left[w] & ~(1 << which);
+    if
+    :: left[w] == 0 && written[w] -> went_on(w)
+    :: else ->
+        date[w] = 0;
+        pc[w] = TRY
+    fi
+}
+
+/* land_file(): 412 is its own, by the batch id; nothing else may stand there. */
+inline put_part(w)
+{
+    s = (left[w] & 1 -> 0 : 1);
+    r = PART(rows[w], paths[w], s);
+    if
+    :: !(data & BIT(pos[w], s)) ->
+        create_part(pos[w], s, r);
+        part_done(w, s)
+    :: data & BIT(pos[w], s) -> part_done(w, s)
+    :: !(data & BIT(pos[w], s)) && FAULTY ->
+        create_part(pos[w], s, r);
+        unknown(w)
+    :: FAULTY -> unknown(w)
+    :: MAY_BE_LATE ->
+        late_start = pos[w];
+        late_next = next[w];
+        late_rows = r;
+        late_part = s + 1;
+        late_date = date[w];
+        unknown(w)
+    fi;
+    r = 0
+}
+
+/* land_manifest(). */
+inline put_manifest(w)
+{
+    if
+    :: object[pos[w]] == 0 ->
+        create_manifest(pos[w], next[w], rows[w], paths[w]);
+        written[w] = true;
+        date[w] = 0;
+        if
+        :: left[w] == 0 -> went_on(w)
+        :: else -> pc[w] = TRY
+        fi
+    :: object[pos[w]] != 0 ->
+        date[w] = 0;
+        pc[w] = HEAD
+    :: object[pos[w]] == 0 && FAULTY ->
+        create_manifest(pos[w], next[w], rows[w], paths[w]);
+        unknown(w)
+    :: FAULTY -> unknown(w)
+    :: MAY_BE_LATE ->
+        late_start = pos[w];
+        late_next = next[w];
+        late_rows = rows[w];
+        late_paths = paths[w];
+        late_date = date[w];
+        unknown(w)
+    fi
+}
+
+/* pst_chain_append_files(): the manifest, then its objects. */
+#ifdef NO_MANIFEST_FIRST
+#define MANIFEST_IS_DUE(w) (left[w] == 0)
+#else
+#define MANIFEST_IS_DUE(w) (!written[w])
+#endif
+inline put_routed(w)
+{
+    if
+    :: date[w] == 2 ->
+        date[w] = 0;
+        pc[w] = TRY
+    :: date[w] != 2 && MANIFEST_IS_DUE(w) -> put_manifest(w)
+    :: date[w] != 2 && !MANIFEST_IS_DUE(w) -> put_part(w)
+    fi;
+    s = 0
+}
+
+/* pst_chain_adopt_files(). One that says the same as mine is mine (the answer was lost),
+   or might as well be. */
+#define SAME(w)                                                       \
+    (object[pos[w]] == next[w] && plan_rows[pos[w]] == rows[w] &&     \
+     plan_paths[pos[w]] == paths[w])
+#ifdef NO_MANIFEST_LOOK
+#define WHOLE(s) true
+#else
+#define WHOLE(s) (MISSING(s) == 0)
+#endif
+inline adopt_routed(w)
+{
+    if
+    :: SAME(w) ->
+        written[w] = true;
+        if
+        :: left[w] == 0 -> went_on(w)
+        :: else -> pc[w] = TRY
+        fi
+    :: !SAME(w) && WHOLE(pos[w]) ->
+        pos[w] = object[pos[w]];
+        from[w] = pos[w];
+        drop_window(w);
+        pc[w] = RUN
+    :: !SAME(w) && !WHOLE(pos[w]) -> /* PST_UNFINISHED: it is recovered anew */
+        drop_window(w);
+        pc[w] = ASK
+    fi
+}
+#endif
+
 /* Rule 5: the same window at the same key again. */
 inline unknown(w)
 {
@@ -762,7 +989,10 @@ inline adopt(w)
     fi
 }
 
-#ifdef NO_RULE_6
+#ifdef NO_MANIFEST_LAST
+#define TO_COMMIT(w) (written[w] -> next[w] : from[w])
+#define TO_COMMIT_POS(w) (written[w] -> next[w] : pos[w])
+#elif defined(NO_RULE_6)
 #define TO_COMMIT(w) (pc[w] >= TRY -> next[w] : from[w])
 #define TO_COMMIT_POS(w) (pc[w] >= TRY -> next[w] : pos[w])
 #else
@@ -813,9 +1043,17 @@ inline commit(w)
     :: lay[w] != CONF(w) -> put_seal(w)                \
     :: lay[w] == CONF(w) -> put(w)                     \
     fi
+#elif defined(MANIFEST)
+#define UNSAID(w) false
+#define PUT_ONE(w) put_routed(w)
 #else
 #define UNSAID(w) false
 #define PUT_ONE(w) put(w)
+#endif
+#ifdef MANIFEST
+#define ADOPT(w) adopt_routed(w)
+#else
+#define ADOPT(w) adopt(w)
 #endif
 
 /* Without faults each turn commits what is due before it reads on. */
@@ -882,7 +1120,7 @@ endless:
             fi
        }
 #endif
-    :: atomic { pc[_pid] == HEAD -> adopt(_pid) }
+    :: atomic { pc[_pid] == HEAD -> ADOPT(_pid) }
     :: atomic {
         owner[G(_pid)] == _pid && pc[_pid] >= RUN && pc[_pid] != STOP &&
         (told[_pid] == NONE || TO_COMMIT(_pid) > told[_pid] || UNSAID(_pid)) -> commit(_pid)
@@ -913,7 +1151,15 @@ endless:
 #else
 #define MAY_MOVE(k) (object[k] <= movable && object[k] < top)
 #endif
+#ifdef MANIFEST /* those stay, as all below _penstock/ */
+#define MOVES(k)                                                                        \
+    atomic { object[k] != 0 && MAY_MOVE(k) && (data & BIT(k, 0)) ->                     \
+                 data = data & ~BIT(k, 0) }                                             \
+    :: atomic { object[k] != 0 && MAY_MOVE(k) && (data & BIT(k, 1)) ->                  \
+                 data = data & ~BIT(k, 1) }
+#else
 #define MOVES(k) atomic { object[k] != 0 && MAY_MOVE(k) -> object[k] = 0; SIGN(k, 0) }
+#endif
 /* Seals stay: their next may be at or below a commit that is older than they. */
 #ifdef BREAK_MOVE_SEAL
 #define MOVES_SEAL(l, s) \
@@ -1022,6 +1268,11 @@ endless:
 #elif defined(RECREATE)
             :: object[late_start] == 0 && late_date != 2 ->
                 create(late_start, late_start, late_next, late_rows, late_version)
+#elif defined(MANIFEST)
+            :: late_part == 0 && object[late_start] == 0 && late_date != 2 ->
+                create_manifest(late_start, late_next, late_rows, late_paths)
+            :: late_part != 0 && !(data & BIT(late_start, late_part - 1)) && late_date != 2 ->
+                create_part(late_start, late_part - 1, late_rows)
 #else
             :: object[late_start] == 0 && late_date != 2 ->
                 SIGN(late_start, late_by)
@@ -1035,6 +1286,10 @@ endless:
             late_date = 0;
 #ifdef SEAL
             late_lay = 0
+#endif
+#ifdef MANIFEST
+            late_paths = 0;
+            late_part = 0
 #endif
 #ifdef TAKE
             late_by = 0

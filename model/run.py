@@ -69,6 +69,26 @@ PROTOCOL = (
     Check("a chain is handed on and back", "N=2 MOVE TAKE=1 TAKES=2", "-"),
     Check("a chain is handed on and back, two daemons", "N=2 MOVE TAKE=2 TAKES=2", "-"),
     Check("when faults end, all is landed", "N=3 LIVE", "N=2 LIVE", live=True),
+    Check("several objects a window", "N=3 MANIFEST", "N=2 MANIFEST NO_LATE"),
+    Check(
+        "several objects a window, late requests and gaps", "N=3 MANIFEST COMPACT", "-"
+    ),
+    Check(
+        "several objects a window, objects are moved",
+        "N=2 MANIFEST MOVE",
+        "N=2 MANIFEST MOVE NO_LATE",
+    ),
+    Check(
+        "several objects a window, objects moved, commit forgotten",
+        "N=2 MANIFEST MOVE FORGET NO_LATE",
+        "-",
+    ),
+    Check(
+        "when faults end, all is landed, several objects a window",
+        "N=2 MANIFEST LIVE NO_LATE",
+        "-",
+        live=True,
+    ),
 )
 
 
@@ -112,6 +132,21 @@ MUTANTS = (
     mutant(
         "a seal moved, three writers",
         "N=2 NW=3 LAYOUTS=2 SEAL MOVE NO_LATE ONE_LIFE BREAK_MOVE_SEAL",
+        "-",
+    ),
+    mutant("data before its manifest", "N=2 MANIFEST NO_MANIFEST_FIRST"),
+    mutant("next before all objects", "N=2 MANIFEST NO_MANIFEST_LAST"),
+    mutant("a manifest taken for whole at the start", "N=2 MANIFEST NO_MANIFEST_SETTLE"),
+    mutant("a manifest taken for whole by 412", "N=2 MANIFEST NO_MANIFEST_LOOK"),
+    mutant(
+        "completed by other paths than the manifest's", "N=2 MANIFEST NO_MANIFEST_PLAN"
+    ),
+    mutant(
+        "rule 9 for the manifest alone", "N=2 MANIFEST MOVE NO_LATE NO_MANIFEST_CHECK"
+    ),
+    mutant(
+        "the newest window's objects moved",
+        "N=2 MANIFEST MOVE FORGET NO_LATE BREAK_MOVE_NEWEST",
         "-",
     ),
     mutant("objects moved too soon", "N=2 MOVE BREAK_MOVE_AT_ONCE", "-"),

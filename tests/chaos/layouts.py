@@ -40,6 +40,7 @@ PARTITIONERS: dict[str, dict[str, Any]] = {
     },
 }
 COMPRESSIONS = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+LEVEL = 1  # every second daemon has little memory, too little for zstd's own default
 FORMATS = ("csv", "jsonl")
 
 
@@ -67,6 +68,7 @@ class Layout:
         more = dict(PARTITIONERS[self.partitioner])
         if self.compression != "none":
             more["s3__compression__type"] = self.compression
+            more["s3__compression__level"] = LEVEL
         if self.format != "csv":
             more["format__class"] = self.format
         return more

@@ -42,6 +42,15 @@ def test_protocol_and_mutants() -> None:
         ), f"rule {rule}"
     for name in ("take-over without the deletion", "take-over, former name not followed"):
         assert any(line.startswith(f"{name}: counterexample") for line in lines), name
+    for name in (
+        "data before its manifest",
+        "next before all objects",
+        "a manifest taken for whole at the start",
+        "a manifest taken for whole by 412",
+        "completed by other paths than the manifest's",
+        "rule 9 for the manifest alone",
+    ):
+        assert any(line.startswith(f"{name}: counterexample") for line in lines), name
     assert sum("no error" in line for line in lines) >= 10
 
 

@@ -33,7 +33,9 @@ typedef struct world {
     pst_objects_conf conf;
     pst_connector_conf connector;
     int64_t budget_limit;
-    int64_t committed, low, end;
+    int64_t low, end;
+    pthread_mutex_t lock; /* of the group's commit: the pool asks for it, too (rule 9) */
+    int64_t committed;
     char metadata[PST_KAFKA_METADATA_MAX];
     int owner;             /* the process whose commits are taken */
     int processes;         /* started so far */
@@ -163,10 +165,12 @@ static pst_rc host_commits(void *self, pst_tp *tps, size_t n,
 {
     (void)err;
     world *w = ((process *)self)->world;
+    pthread_mutex_lock(&w->lock);
     for (size_t i = 0; i < n; i++) {
         tps[i].offset = w->committed;
         snprintf(metadata[i], PST_KAFKA_METADATA_MAX, "%s", w->metadata);
     }
+    pthread_mutex_unlock(&w->lock);
     return PST_OK;
 }
 
@@ -364,9 +368,9 @@ static process *process_new(world *w, int nth, bool after, bool freezes)
 
 static bool process_free(process *p)
 {
-    bool struck = p->calls >= p->nth;
     p->thawed = true;
     pst_objects_free(p->objects);
+    bool struck = p->calls >= p->nth; /* its threads have ended */
     if (p->failed == PST_OK)
         assert_true(pst_budget_used(&p->budget) == 0);
     free(p);
@@ -412,8 +416,10 @@ static void process_commit(process *p)
         return;
     }
     audit(w, tp.offset);
+    pthread_mutex_lock(&w->lock);
     w->committed = tp.offset;
     snprintf(w->metadata, sizeof w->metadata, "%s", tp.metadata);
+    pthread_mutex_unlock(&w->lock);
     pst_objects_committed(p->objects, &tp, 1, asked_ms);
 }
 
@@ -473,6 +479,7 @@ static void world_init(world *w, bool links)
                  .schema = "0123456789abcdef",
                  .paths = 3};
     fake_clock_init(&w->clock);
+    pthread_mutex_init(&w->lock, NULL);
     w->conf = (pst_objects_conf){.topics_dir = (char *)(uintptr_t) "t",
                                  .layout = PST_LAYOUT_HOURLY,
                                  .rotate_schedule_ms = 600,
@@ -514,6 +521,7 @@ static void remove_tree(const char *path) // NOLINT(misc-no-recursion)
 
 static void world_done(world *w)
 {
+    pthread_mutex_destroy(&w->lock);
     if (w->fake) {
         fake_free(w->fake);
         return;
