@@ -18,7 +18,7 @@ from tests.services.minio import Minio
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MIB = 1024 * 1024
-SIZE, OBJECTS, RUNS, BAR = 100 * MIB, 10, 3, 1.3
+SIZE, OBJECTS, RUNS, BAR = 100 * MIB, 10, 5, 1.3
 ONE, PARTS = 1 << 40, 25 * MIB  # never; the default
 
 

@@ -123,6 +123,38 @@ static void crc32c(void **state)
     assert_int_equal(pst_crc32c(0, "123456789", 9), 0xe3069283);
 }
 
+static uint32_t crc32c_by_bits(uint32_t crc, const unsigned char *p, size_t n)
+{
+    for (crc = ~crc; n; n--) {
+        crc ^= *p++;
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc >> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
+    }
+    return ~crc;
+}
+
+/* Long input is read at several places at once: around each length where that begins,
+   from any alignment, and going on from another sum. */
+static void crc32c_of_long_input(void **state)
+{
+    (void)state;
+    static unsigned char bytes[12288 * 3 + 64];
+    uint32_t random = 12345;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        random = random * 1664525 + 1013904223;
+        bytes[i] = (unsigned char)(random >> 24);
+    }
+    for (size_t blocks = 0; blocks <= 3; blocks++)
+        for (size_t extra = 0; extra < 40; extra += 3)
+            for (size_t from = 0; from < 9; from += 4) {
+                size_t n = blocks * 12288 + extra;
+                n = blocks && extra < 9 ? n - 5 : n;
+                uint32_t seed = (uint32_t)(n * 2654435761);
+                assert_int_equal(pst_crc32c(seed, bytes + from, n),
+                                 crc32c_by_bits(seed, bytes + from, n));
+            }
+}
+
 static void hex_and_base64(void **state)
 {
     (void)state;
@@ -140,10 +172,11 @@ static void hex_and_base64(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comparing), cmocka_unit_test(cutting),
-        cmocka_unit_test(integers),  cmocka_unit_test(doubles),
-        cmocka_unit_test(distances), cmocka_unit_test(utf8),
-        cmocka_unit_test(crc32c),    cmocka_unit_test(hex_and_base64),
+        cmocka_unit_test(comparing),      cmocka_unit_test(cutting),
+        cmocka_unit_test(integers),       cmocka_unit_test(doubles),
+        cmocka_unit_test(distances),      cmocka_unit_test(utf8),
+        cmocka_unit_test(crc32c),         cmocka_unit_test(crc32c_of_long_input),
+        cmocka_unit_test(hex_and_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
