@@ -115,6 +115,7 @@ unit-tsan: ## the unit tests that use threads under TSan
 TSAN_TESTS := objects objects_nomem objects_pack objects_spool spool chain chain_sweep pool http \
               s3 s3_outcomes s3multi creds_sources dir clock log kafka_client kafka_mock \
               kafka_offsets kafka_poll source_task worker_control rest_lane
+TSAN_TESTS += metrics
 
 .PHONY: tsan-daemon tsan-worker tsan-flags
 tsan-daemon:

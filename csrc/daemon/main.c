@@ -294,6 +294,7 @@ static int run(const pst_daemon_options *options, daemon_files *files,
                                  .connectors = files->connectors,
                                  .n_connectors = files->n,
                                  .until_end = options->until_end,
+                                 .observed = true,
                                  .log = log};
     pst_rc rc = log ? pst_worker_new(&worker, &wanted, report) : PST_E_NOMEM;
     if (rc == PST_OK)

@@ -10,6 +10,7 @@
  *   rest_router.c      the table of routes; 404, 405, OPTIONS
  *   rest_answer.c      JSON and error bodies
  *   rest_worker.c      /, /health, /ready, /admin/loggers
+ *   rest_metrics.c     /metrics
  *   rest_plugins.c     /connector-plugins
  *   rest_connectors.c  /connectors: what is
  *   rest_change.c      /connectors: changes
@@ -203,6 +204,7 @@ int rest_task_id(const rest_request *request); /* of the path; -1 = no number */
 void rest_root(struct pst_rest *, const rest_request *, rest_answer *);
 void rest_health(struct pst_rest *, const rest_request *, rest_answer *);
 void rest_ready(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_metrics(struct pst_rest *, const rest_request *, rest_answer *);
 void rest_loggers(struct pst_rest *, const rest_request *, rest_answer *);
 void rest_logger(struct pst_rest *, const rest_request *, rest_answer *);
 void rest_set_logger(struct pst_rest *, const rest_request *, rest_answer *);

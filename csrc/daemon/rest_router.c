@@ -13,6 +13,7 @@ static const rest_route routes[] = {
     {"GET", "/", rest_root, true},
     {"GET", "/health", rest_health, false},
     {"GET", "/ready", rest_ready, false},
+    {"GET", "/metrics", rest_metrics, false},
     {"GET", "/admin/loggers", rest_loggers, false},
     {"GET", "/admin/loggers/?", rest_logger, false},
     {"PUT", "/admin/loggers/?", rest_set_logger, false},

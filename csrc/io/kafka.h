@@ -25,12 +25,26 @@ typedef enum pst_kafka_role { PST_KAFKA_CONSUMER, PST_KAFKA_PRODUCER } pst_kafka
 pst_rc pst_kafka_check_property(const char *key, const char *value,
                                 pst_err *err) PST_MUST;
 
+/* What librdkafka counts; times in microseconds of the broker that is worst. */
+typedef struct pst_kafka_stats {
+    int64_t rx_bytes, tx_bytes, rx_messages, tx_messages;
+    int64_t brokers_up, timeouts, retries, errors, connects, disconnects;
+    int64_t rtt_us, rtt_p99_us, throttle_ms;
+    int64_t fetched_records, fetched_bytes, rebalances;
+} pst_kafka_stats;
+
+/* Reads the text of librdkafka's statistics; what it does not find stays 0. */
+void pst_kafka_stats_read(const char *json, size_t n, pst_kafka_stats *out);
+
 typedef struct pst_kafka_options {
     const pst_props *worker;    /* may be NULL */
     const pst_props *connector; /* may be NULL */
     const char *client_id;      /* "users-sink-0" */
     pst_log *log;
     pst_cancel *cancel; /* ends waits */
+    /* May be NULL: hears librdkafka's statistics, in the thread that polls or serves. */
+    void (*stats)(void *self, const pst_kafka_stats *stats);
+    void *stats_self;
 } pst_kafka_options;
 
 /* ---- consumer ---- */
@@ -132,6 +146,8 @@ pst_rc pst_consumer_commit_async(pst_consumer *consumer, const pst_tp *tps, size
 pst_rc pst_consumer_watermarks(pst_consumer *consumer, const char *topic,
                                int32_t partition, int64_t *low, int64_t *high,
                                int timeout_ms, pst_err *err) PST_MUST;
+/* The log's next offset as it was last fetched: asks nobody. -1 = not known. */
+int64_t pst_consumer_end(pst_consumer *consumer, const char *topic, int32_t partition);
 /* Number of partitions; PST_E_NOT_FOUND if there is no such topic (never creates one). */
 pst_rc pst_consumer_partitions(pst_consumer *consumer, const char *topic, int32_t *n,
                                int timeout_ms, pst_err *err) PST_MUST;

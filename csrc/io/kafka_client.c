@@ -484,6 +484,8 @@ static pst_rc set_defaults(rd_kafka_conf_t *conf, pst_kafka_role role,
     if (rc == PST_OK && role == PST_KAFKA_PRODUCER)
         rc = pst_kafka_conf_set(conf, "queue.buffering.max.kbytes",
                                 PST_KAFKA_QUEUE_KBYTES, err);
+    if (rc == PST_OK && options->stats)
+        rc = pst_kafka_conf_set(conf, "statistics.interval.ms", PST_KAFKA_STATS_MS, err);
     return rc;
 }
 
@@ -512,6 +514,8 @@ pst_rc pst_kafka_conf_build(rd_kafka_conf_t **out, pst_kafka_role role,
     }
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
+    if (options->stats)
+        rd_kafka_conf_set_stats_cb(conf, pst_kafka_on_stats);
     *out = conf;
     return PST_OK;
 }
@@ -523,6 +527,8 @@ void pst_kafka_link_init(pst_kafka_link *link, const pst_kafka_options *options)
     memset(link, 0, sizeof *link);
     pthread_mutex_init(&link->lock, NULL);
     link->log = options->log;
+    link->stats = options->stats;
+    link->stats_self = options->stats_self;
     snprintf(link->task, sizeof link->task, "%s",
              options->client_id ? options->client_id : "");
 }

@@ -717,6 +717,14 @@ pst_rc pst_consumer_watermarks(pst_consumer *consumer, const char *topic,
     return code ? pst_kafka_fail(err, code, "read the log's ends", topic) : PST_OK;
 }
 
+int64_t pst_consumer_end(pst_consumer *consumer, const char *topic, int32_t partition)
+{
+    int64_t low, high;
+    rd_kafka_resp_err_t code =
+        rd_kafka_get_watermark_offsets(consumer->rk, topic, partition, &low, &high);
+    return code || high < 0 ? PST_OFFSET_NONE : high;
+}
+
 pst_rc pst_consumer_partitions(pst_consumer *consumer, const char *topic, int32_t *n,
                                int timeout_ms, pst_err *err)
 {

@@ -21,6 +21,7 @@
 #error "librdkafka 2.0 or newer is needed"
 #endif
 
+#define PST_KAFKA_STATS_MS "30000"     /* each time asks the broker once a partition */
 #define PST_KAFKA_QUEUE_KBYTES "16384" /* what a producer may hold back */
 
 enum {
@@ -43,6 +44,8 @@ typedef struct pst_kafka_link {
     char last_error[PST_KAFKA_ERROR_TEXT]; /* "" = none */
     char certificate[200];                 /* why one was refused; "" = none was */
     pst_kafka_seen seen[PST_KAFKA_LOG_SEEN];
+    void (*stats)(void *self, const pst_kafka_stats *stats);
+    void *stats_self;
     bool no_debug;        /* debug lines are for us alone */
     _Atomic bool joining; /* the group is being joined, and its generation may be over */
     _Atomic bool chosen;  /* the group has told its assignor, once */
@@ -81,6 +84,8 @@ pst_rc pst_kafka_conf_hear_group(rd_kafka_conf_t *conf, pst_kafka_link *link,
                                  pst_err *err) PST_MUST;
 /* Why a broker's certificate is refused goes to the link. */
 pst_rc pst_kafka_conf_hear_tls(rd_kafka_conf_t *conf, pst_err *err) PST_MUST;
+/* librdkafka's statistics_cb: to the link. */
+int pst_kafka_on_stats(rd_kafka_t *rk, char *json, size_t n, void *opaque);
 /* A property's value, "" if it has none; the caller's. NULL: no memory. */
 char *pst_kafka_conf_text(const rd_kafka_conf_t *conf, const char *name);
 

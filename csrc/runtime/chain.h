@@ -72,7 +72,8 @@ typedef struct pst_chain_conf {
     bool fail_on_data_loss;
     bool conditional; /* the store creates conditionally (the probe said so) */
     int session_timeout_ms;
-    const pst_sink_host *host; /* for the sleeper's check; NULL = no Kafka commits */
+    const pst_sink_host *host;   /* for the sleeper's check; NULL = no Kafka commits */
+    struct pst_metrics *metrics; /* counts; NULL = nobody asks */
 } pst_chain_conf;
 
 /* A record by which the log is known again (rule 8). */

@@ -8,6 +8,7 @@
  * caller
  */
 #include "runtime/chain_files.h"
+#include "runtime/metrics.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -160,6 +161,19 @@ pst_rc pst_chain_confirm_put(void *opaque, int64_t *dated_ms, pst_err *err)
     return rc;
 }
 
+pst_rc pst_chain_put_object(const pst_chain *chain, const pst_store_put *put,
+                            pst_err *err)
+{
+    const pst_chain_conf *conf = chain->conf;
+    int64_t began = conf->metrics ? pst_metrics_now_us() : 0;
+    pst_rc rc = conf->store->driver->put(conf->store, put, err);
+    if (conf->metrics)
+        pst_metrics_observe(conf->metrics, PST_H_PUT_US, pst_metrics_now_us() - began);
+    if (rc == PST_E_EXISTS)
+        pst_metrics_add(conf->metrics, PST_M_CAS_CONFLICTS, 1);
+    return rc;
+}
+
 static pst_rc put_window(pst_chain *chain, pst_window *window, const char *key,
                          int64_t dated_ms, bool *passed, pst_err *err)
 {
@@ -184,7 +198,7 @@ static pst_rc put_window(pst_chain *chain, pst_window *window, const char *key,
                          .dated_ms = dated_ms,
                          .confirm = pst_chain_confirm_put,
                          .opaque = &again};
-    return conf->store->driver->put(conf->store, &put, err);
+    return pst_chain_put_object(chain, &put, err);
 }
 
 void pst_chain_move_to(pst_chain *chain, int64_t next, pst_last last)

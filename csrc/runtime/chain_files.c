@@ -102,7 +102,7 @@ static pst_rc put_file(pst_chain *chain, const pst_window *window, size_t index,
                          .dated_ms = dated_ms,
                          .confirm = pst_chain_confirm_put,
                          .opaque = &again};
-    return conf->store->driver->put(conf->store, &put, err);
+    return pst_chain_put_object(chain, &put, err);
 }
 
 /* Of what was put: EXISTS is for the caller, all else is told. */

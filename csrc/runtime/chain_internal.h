@@ -61,6 +61,9 @@ void pst_chain_distrust(pst_chain *chain);
 pst_rc pst_chain_check_ahead(pst_chain *chain, pst_err *err) PST_MUST;
 
 /* The metadata of an object at chain->pos; `seal` NULL for one with rows. */
+/* A data object's PUT, counted. */
+pst_rc pst_chain_put_object(const pst_chain *chain, const pst_store_put *put,
+                            pst_err *err) PST_MUST;
 pst_rc pst_chain_describe(const pst_chain *chain, const pst_window *window,
                           const char *seal, pst_store_meta *meta, pst_err *err) PST_MUST;
 /* Brings *crc32c, of the first *summed bytes, up to all of them. */

@@ -6,6 +6,7 @@
 #ifndef PST_RUNTIME_CONTROL_H
 #define PST_RUNTIME_CONTROL_H
 
+#include "runtime/metrics.h"
 #include "runtime/worker.h"
 
 typedef enum pst_target {
@@ -58,6 +59,9 @@ void pst_worker_cluster(pst_worker *worker, char *out, size_t size);
 pst_rc pst_worker_stored(pst_worker *worker, const pst_connector_view *view,
                          int timeout_ms, pst_buf *key, pst_buf *offset, bool *found,
                          pst_err *err) PST_MUST;
+
+/* A copy of all that is counted; free with pst_metrics_page_done(). */
+pst_rc pst_worker_metrics(pst_worker *worker, pst_metrics_page *out) PST_MUST;
 
 /* ---- changing ---- */
 

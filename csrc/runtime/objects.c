@@ -42,6 +42,7 @@ static void init_chain_conf(pst_objects *objects, const pst_objects_options *opt
         .conditional = options->conditional,
         .session_timeout_ms = env->session_timeout_ms,
         .host = options->host,
+        .metrics = env->metrics,
     };
     snprintf(objects->chain_conf.schema, sizeof objects->chain_conf.schema, "%s",
              options->encoder->schema);
@@ -162,6 +163,7 @@ void pst_objects_free(pst_objects *objects)
     pst_buf_done(&objects->row);
     pst_buf_done(&objects->route.path);
     pst_free(objects->take_over_group);
+    pst_free(objects->counted);
     pthread_mutex_destroy(&objects->done_lock);
     pthread_cond_destroy(&objects->done_more);
     pthread_mutex_destroy(&objects->pack_lock);
@@ -535,6 +537,7 @@ static void gather_stats(pst_objects *objects, int64_t now)
     objects->stats.buffered_bytes = bytes + objects->open_bytes;
     objects->stats.stalled = stalled;
     pthread_mutex_unlock(&objects->stats_lock);
+    pst_objects_count(objects, now);
 }
 
 pst_rc pst_objects_tick(pst_objects *objects, int64_t *next_ms, pst_err *err)

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "runtime/budget.h"
 #include "runtime/deadletter.h"
+#include "runtime/metrics.h"
 #include "runtime/objects.h"
 #include "runtime/pool.h"
 
@@ -93,7 +94,10 @@ struct pst_objects {
     pst_part *done;
     pthread_mutex_t pack_lock;
     pthread_cond_t pack_turn;
-    size_t packing; /* what the compressors at work take */
+    size_t packing;            /* what the compressors at work take */
+    pst_part_metrics *counted; /* room for what is told of partitions */
+    size_t cap_counted;
+    int64_t counted_ms, errors_counted;
     pthread_mutex_t stats_lock;
     pst_sink_stats stats;
 };
@@ -179,6 +183,11 @@ pst_rc pst_objects_pack_window(pst_objects *objects, pst_window *window,
 bool pst_objects_spill(pst_objects *objects);
 /* The same for what comes out of a compressor, in the pool. */
 void pst_objects_spill_packed(pst_objects *objects, pst_chunks *out);
+
+/* objects_metrics.c */
+void pst_objects_count(pst_objects *objects, int64_t now);
+/* The window has landed. */
+void pst_objects_count_landed(pst_objects *objects, const pst_window *window);
 
 /* objects_open.c */
 pst_rc pst_part_reopen(pst_part *part, pst_err *err) PST_MUST;

@@ -49,6 +49,7 @@ static void tell_skipped(pst_objects *objects, const pst_msg *msg, const pst_err
         return;
     }
     objects->skips_told++;
+    pst_metrics_add(objects->env->metrics, PST_M_ERRORS_LOGGED, 1);
     if (objects->connector->errors_log_messages)
         snprintf(about, sizeof about,
                  "; timestamp %lld (%s), key of %lld bytes, value of %lld",
@@ -70,6 +71,7 @@ pst_rc pst_part_reject(pst_part *part, const pst_msg *msg, const pst_err *why,
     pst_rc rc = PST_OK;
     if (objects->connector->errors_tolerance == PST_TOLERANCE_NONE) {
         objects->stats.errors++;
+        pst_metrics_add(objects->env->metrics, PST_M_FAILURES, 1);
         return pst_fail(err, PST_E_INVALID,
                         "%s-%d offset %lld: %s%s. Set errors.tolerance=all to skip such "
                         "records",

@@ -137,6 +137,7 @@ static void pop_line(pst_part *part)
 static void landed(pst_part *part)
 {
     tell_landed(part, part->line);
+    pst_objects_count_landed(part->objects, &part->line->window);
     pop_line(part);
     pst_part_note_commit(part, part->chain.pos);
     pst_part_submit(part);
@@ -151,6 +152,9 @@ static void adopted(pst_part *part)
              "%s-%d: another task has landed records up to offset %lld; going on there",
              part->chain.topic, part->chain.partition, (long long)part->chain.pos);
     objects->stats.adopted++;
+    if (part->chain.pos > part->job_start)
+        pst_metrics_add(objects->env->metrics, PST_M_ADOPTED,
+                        part->chain.pos - part->job_start);
     pst_part_drop(part);
     part->read_pos = part->chain.pos;
     part->last = part->chain.last;
@@ -249,6 +253,7 @@ pst_rc pst_part_back_off(pst_part *part, const char *what, const pst_err *why,
     if (why->after_ms > wait)
         wait = why->after_ms < 60000 ? why->after_ms : 60000;
     part->retry_at_ms = now + wait;
+    pst_metrics_add(objects->env->metrics, PST_M_RETRIES, 1);
     complain(part, what, why, now, wait);
     return PST_OK;
 }

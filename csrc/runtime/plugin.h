@@ -57,6 +57,8 @@ typedef struct pst_task_env {
     const pst_props *connector_props;
     struct pst_budget *budget;    /* the process's memory for records and bytes */
     struct pst_spool *spool;      /* for what memory does not hold; NULL = none */
+    struct pst_metrics *metrics;  /* what the task counts; NULL = nobody asks */
+    bool observed;                /* librdkafka is to count, too */
     const char *offsets_topic;    /* offset.storage.topic; NULL or "" = none are stored */
     int64_t offsets_retention_ms; /* offset.storage.retention.ms; 0 = for ever */
 } pst_task_env;
@@ -122,6 +124,9 @@ typedef struct pst_sink_host {
     /* Go on reading this partition at `offset` (the sink dropped what it had). */
     pst_rc (*seek)(void *self, const char *topic, int32_t partition, int64_t offset,
                    pst_err *err);
+    /* The partition's end as it was last fetched, without asking anybody; -1 = not
+       known. May be NULL. */
+    int64_t (*end)(void *self, const char *topic, int32_t partition);
     /* Something has ended in the background: tick() should come soon. May be NULL. */
     void (*wake)(void *self);
     void *self;

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "runtime/budget.h"
+#include "runtime/metrics.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -94,6 +95,11 @@ static pst_rc host_seek(void *self, const char *topic, int32_t partition, int64_
     return pst_consumer_seek(task->consumer, topic, partition, offset, err);
 }
 
+static int64_t host_end(void *self, const char *topic, int32_t partition)
+{
+    return pst_consumer_end(((sink_task *)self)->consumer, topic, partition);
+}
+
 static void host_wake(void *self)
 {
     pst_consumer_wake(((sink_task *)self)->consumer);
@@ -122,9 +128,22 @@ static void note_offset(sink_task *task, const pst_tp *tp, int64_t offset)
     o->first = o->next = offset;
 }
 
+static void count_commit(sink_task *task, int64_t asked_ms, bool failed)
+{
+    pst_metrics *metrics = task->env->metrics;
+    int64_t now = mono(task);
+    if (!metrics)
+        return;
+    pst_meter_add(&metrics->commit, now, now - asked_ms);
+    pst_meter_add(&metrics->success, now, failed ? 0 : 1000000);
+    if (!failed)
+        pst_metrics_add(metrics, PST_M_COMMITS, 1);
+}
+
 static void settle(sink_task *task, const pst_tp *tps, size_t n, int64_t asked_ms,
                    const pst_err *err)
 {
+    count_commit(task, asked_ms, err != NULL);
     if (err) {
         task->commit_after_ms = mono(task) + COMMIT_AGAIN_MS;
         pst_logf(task->env->log, PST_LOG_WARN, task->env->id, "kafka",
@@ -155,6 +174,7 @@ static void commit_some(sink_task *task)
         return;
     task->committing = true;
     task->commit_asked_ms = mono(task);
+    pst_metrics_add(task->env->metrics, PST_M_COMMIT_SEQ, 1);
     if (pst_consumer_commit_async(task->consumer, task->tps, n, &why) != PST_OK)
         on_committed(task, task->tps, n, &why);
 }
@@ -168,6 +188,7 @@ static void commit_now(sink_task *task, int limit_ms)
         if (!n)
             return;
         int64_t asked_ms = mono(task);
+        pst_metrics_add(task->env->metrics, PST_M_COMMIT_SEQ, 1);
         pst_rc rc = pst_consumer_commit(task->consumer, task->tps, n, limit_ms, &why);
         settle(task, task->tps, n, asked_ms, rc == PST_OK ? NULL : &why);
         if (rc != PST_OK)
@@ -237,7 +258,9 @@ static pst_rc make_consumer(sink_task *task, pst_err *err)
                   .connector = env->connector_props,
                   .client_id = env->id,
                   .log = env->log,
-                  .cancel = env->abort},
+                  .cancel = env->abort,
+                  .stats = env->observed ? pst_metrics_hear : NULL,
+                  .stats_self = env->metrics},
         .group = task->group,
         .queue_bytes = task->run->queue_bytes,
         .events = {on_assigned, on_revoked, on_committed, task},
@@ -371,8 +394,14 @@ static pst_rc start(sink_task *task, pst_err *err)
 static pst_rc take_items(sink_task *task, pst_err *err)
 {
     size_t taken = 0;
+    pst_metrics *metrics = task->env->metrics;
+    int64_t began = metrics ? pst_metrics_now_us() : 0;
     pst_rc rc = task->ops->put(task->sink, task->items + task->at,
                                task->n_items - task->at, &taken, err);
+    if (metrics && taken) {
+        pst_meter_add(&metrics->put, mono(task), pst_metrics_now_us() - began);
+        pst_meter_add(&metrics->batch, mono(task), (int64_t)taken);
+    }
     task->at += taken;
     task->taken += taken;
     return rc;
@@ -403,6 +432,7 @@ static void tell(sink_task *task)
         return;
     task->report_ms = now + REPORT_MS;
     task->ops->stats(task->sink, &task->run->stats);
+    pst_metrics_look(task->env->metrics, now, task->rested);
     if (task->run->report)
         task->run->report(task->run->self, &task->run->stats, true, task->rested);
 }
@@ -589,6 +619,7 @@ pst_rc pst_sink_task_run(pst_sink_run *run, pst_err *err)
                                 .watermarks = host_watermarks,
                                 .partitions = host_partitions,
                                 .seek = host_seek,
+                                .end = host_end,
                                 .wake = host_wake,
                                 .self = &task};
     pst_rc rc = start(&task, err);

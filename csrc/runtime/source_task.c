@@ -9,6 +9,7 @@
 #include "runtime/source_internal.h"
 
 #include "base/mem.h"
+#include "runtime/metrics.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,20 @@ enum {
 
 /* ---- producing ---- */
 
+static void count(const source_task *task, int64_t now)
+{
+    pst_metrics *metrics = task->env->metrics;
+    const pst_source_result *result = task->result;
+    pst_metrics_set(metrics, PST_M_POLL, result->produced);
+    pst_metrics_set(metrics, PST_M_WRITE, result->delivered);
+    pst_metrics_set(metrics, PST_M_SOURCE_ACTIVE, task->outstanding);
+    pst_metrics_set(metrics, PST_M_FAILURES, result->failed);
+    pst_metrics_set(metrics, PST_M_ERRORS, result->failed + result->skipped);
+    pst_metrics_set(metrics, PST_M_SKIPPED, result->skipped);
+    pst_metrics_set(metrics, PST_M_RETRIES, result->retries);
+    pst_metrics_look(metrics, now, result->paused);
+}
+
 void pst_source_tell(source_task *task, bool now)
 {
     int64_t at = pst_source_now_ms(task->env);
@@ -29,6 +44,7 @@ void pst_source_tell(source_task *task, bool now)
     if (!task->result->progress || (!now && at - task->told_ms < PROGRESS_MS))
         return;
     task->told_ms = at;
+    count(task, at);
     task->result->progress(task->result->self, task->result);
 }
 
@@ -124,6 +140,8 @@ static pst_rc open_producer(source_task *task, pst_err *err)
                 .log = task->env->log,
                 /* Not the task's cancel: what is queued is flushed after it. */
                 .cancel = NULL,
+                .stats = task->env->observed ? pst_metrics_hear : NULL,
+                .stats_self = task->env->metrics,
             },
         .transactional_id = task->txn.id,
         .delivered = on_delivered,
@@ -296,8 +314,12 @@ static pst_rc run_steps(source_task *task, pst_err *err)
             return PST_E_STOPPED;
         pst_rc rc = pst_source_steps_next(task->steps, NEXT_WAIT_MS, &records, &n,
                                           &finished, err);
-        if (rc == PST_OK && n > 0)
+        if (rc == PST_OK && n > 0) {
+            if (task->env->metrics)
+                pst_meter_add(&task->env->metrics->batch, pst_source_now_ms(task->env),
+                              (int64_t)n);
             rc = produce(task, records, n, err);
+        }
         if (rc != PST_OK)
             return rc;
         (void)pst_producer_poll(task->producer, 0);

@@ -90,6 +90,7 @@ pst_rc pst_worker_new(pst_worker **out, const pst_worker_options *options,
     worker->options = *options;
     if (!worker->options.clock)
         worker->options.clock = pst_clock_system();
+    worker->made_ms = pst_wall_ms(worker->options.clock);
     init_locks(worker);
     size_t room = options->n_connectors + PST_CONNECTORS_MAX;
     worker->entries = pst_calloc(room, sizeof(pst_entry *));

@@ -34,6 +34,7 @@ typedef struct pst_worker_options {
     const pst_props *connectors; /* n of them, likewise */
     size_t n_connectors;
     bool until_end; /* end when all sinks have read to what was the end */
+    bool observed;  /* somebody will ask for pst_worker_metrics() */
     pst_log *log;
     const pst_clock *clock; /* NULL = the system's */
 } pst_worker_options;

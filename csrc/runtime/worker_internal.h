@@ -6,6 +6,7 @@
  *   worker_task.c     one task's thread
  *   worker_control.c  changes while it runs: the keeper's thread
  *   worker_view.c     copies of what is, for those who look
+ *   worker_metrics.c  the same of what is counted
  *
  * Locks: worker->lock guards the list of connectors, their targets and setups and the
  * life of their tasks; a task's own lock guards its status and is taken under it.
@@ -43,6 +44,7 @@ typedef struct pst_task_entry {
     pthread_mutex_t lock; /* of status */
     pst_task_status status;
     pst_task_offset *offsets;
+    pst_metrics metrics;
 } pst_task_entry;
 
 /* One configuration of a connector: never changed, its tasks run by it. */
@@ -81,6 +83,7 @@ struct pst_worker {
     bool keeping, closing;
     pthread_t keeper;
     char cluster[128];
+    int64_t made_ms; /* wall clock */
     pthread_mutex_t lock;
     pthread_cond_t ended;   /* nothing runs any more */
     pthread_cond_t changed; /* for the keeper */

@@ -60,6 +60,7 @@ pst_rc pst_task_init(pst_task_entry *task, pst_entry *entry, const pst_setup *se
     task->entry = entry;
     task->setup = setup;
     pthread_mutex_init(&task->lock, NULL);
+    pst_metrics_init(&task->metrics);
     task->id = pst_asprintf("%s-%d", conf->name, index);
     task->offsets = pst_calloc(PST_TASK_OFFSETS_MAX, sizeof *task->offsets);
     if (!task->id || !task->offsets)
@@ -78,6 +79,8 @@ pst_rc pst_task_init(pst_task_entry *task, pst_entry *entry, const pst_setup *se
         .connector_props = setup->props,
         .budget = &worker->budget,
         .spool = worker->spool,
+        .metrics = &task->metrics,
+        .observed = worker->options.observed,
         .offsets_topic = worker->conf.offset_storage_topic,
         .offsets_retention_ms = worker->conf.offset_storage_retention_ms,
     };
@@ -88,6 +91,7 @@ pst_rc pst_task_init(pst_task_entry *task, pst_entry *entry, const pst_setup *se
 void pst_task_done(pst_task_entry *task)
 {
     pthread_mutex_destroy(&task->lock);
+    pst_metrics_done(&task->metrics);
     free_cancels(task);
     pst_free(task->id);
     pst_free(task->offsets);
@@ -257,6 +261,7 @@ static void *run_task(void *arg)
     pst_err err = PST_ERR_INIT;
     const pst_clock *clock = task->env.clock;
     int64_t began = pst_mono_ms(clock);
+    pst_metrics_reset(&task->metrics);
     pst_rc rc = task->setup->plugin->sink ? run_sink(task, &err) : run_source(task, &err);
     end_task(task, rc, &err, (double)(pst_mono_ms(clock) - began) / 1000);
     return NULL;
