@@ -654,8 +654,10 @@ static void test_refused(void **state)
         f->offset += 1000;
     }
     assert_in_range(f->server.requests - before, 3, 40);
-    before = f->server.requests;
     f->offset += 30000;
+    assert_int_equal(get(f), PST_OK);
+    pst_creds_worked(f->creds, f->keys.serial);
+    before = f->server.requests;
     for (int i = 0; i < 10; i++) { /* they end often, but had worked: no pause */
         pst_creds_refused(f->creds, f->keys.serial);
         assert_int_equal(get(f), PST_OK);
