@@ -63,6 +63,7 @@ typedef struct pst_s3 {
     int64_t offset_ms, old_offset_ms,
         learnt_ms; /* under lock, see pst_s3_learn_clock() */
     atomic_ullong requests[PST_S3_METHODS];
+    atomic_bool answered; /* some request, somehow */
 } pst_s3;
 
 typedef struct pst_s3_headers pst_s3_headers;

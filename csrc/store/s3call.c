@@ -289,9 +289,9 @@ static bool worth_another(pst_s3 *s3, const pst_s3_call *call,
            pst_creds_replaced(s3->creds, call->headers->signed_by);
 }
 
-static void note_success(pst_s3 *s3, const pst_s3_call *call,
-                         const pst_http_response *res)
+static void note_answer(pst_s3 *s3, const pst_s3_call *call, const pst_http_response *res)
 {
+    atomic_store_explicit(&s3->answered, true, memory_order_relaxed);
     if (res->status / 100 == 2)
         pst_creds_worked(s3->creds, call->headers->signed_by);
 }
@@ -335,7 +335,7 @@ pst_rc pst_s3_end(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
         if (err && err->code == PST_OK)
             *err = why;
     } else {
-        note_success(s3, call, res);
+        note_answer(s3, call, res);
     }
     pst_buf_done(&flight->url);
     return rc;
@@ -359,7 +359,7 @@ pst_rc pst_s3_send(pst_s3 *s3, const pst_s3_call *call, pst_http_response *res,
         rc = send_once(s3, call, path.data, url.data, res, err);
     }
     if (rc == PST_OK)
-        note_success(s3, call, res);
+        note_answer(s3, call, res);
 out:
     pst_buf_done(&path);
     pst_buf_done(&url);

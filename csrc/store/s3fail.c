@@ -271,27 +271,58 @@ pst_rc pst_s3_fail(pst_s3 *s3, const pst_s3_call *call, const pst_http_response 
     return what.rc;
 }
 
+/* What texts of libcurl and OpenSSL have, and what to do about it. */
+typedef struct advice {
+    const char *said, *advice;
+} advice;
+
+static const advice ways[] = {
+    {"local issuer", "set store.ssl.ca.location"},
+    {"self-signed certificate", "set store.ssl.ca.location"},
+    {"self signed certificate", "set store.ssl.ca.location"},
+    {"certificate required", "set store.ssl.certificate.location"},
+    {"client certificate", "check store.ssl.certificate.location"},
+    {"alert unknown ca", "it refuses store.ssl.certificate.location"},
+    {"alert bad certificate", "it refuses store.ssl.certificate.location"},
+    {"alert certificate ", "it refuses store.ssl.certificate.location"},
+    {"alert handshake failure", "if it asks for a client's certificate: set "
+                                "store.ssl.certificate.location"},
+    {"private key", "check store.ssl.key.location and store.ssl.key.password"},
+    {"response 407", "check s3.proxy.user and s3.proxy.password"},
+    {"407 from proxy", "check s3.proxy.user and s3.proxy.password"},
+    {NULL, NULL},
+};
+
+/* A server of TLS 1.3 judges the client's certificate after the handshake, and its reason
+   is lost if the connection ends while the request is being sent. */
+static bool is_cut_off(const pst_s3 *s3, const char *text)
+{
+    static const char *const ends[] = {"Broken pipe", "not connected", "reset by peer",
+                                       "unexpected eof", "Empty reply"};
+    if (!s3->tls || atomic_load_explicit(&s3->answered, memory_order_relaxed))
+        return false;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (strstr(text, ends[i]))
+            return true;
+    return false;
+}
+
+static const char *find_advice(const advice *from, const char *text)
+{
+    while (from->said && !strstr(text, from->said))
+        from++;
+    return from->advice;
+}
+
 void pst_s3_advise(const pst_s3 *s3, const pst_http_response *res, pst_err *err)
 {
-    static const struct {
-        const char *said, *advice;
-    } ways[] = {
-        {"local issuer", "set store.ssl.ca.location"},
-        {"self-signed certificate", "set store.ssl.ca.location"},
-        {"self signed certificate", "set store.ssl.ca.location"},
-        {"certificate required", "set store.ssl.certificate.location"},
-        {"client certificate", "check store.ssl.certificate.location"},
-        {"private key", "check store.ssl.key.location and store.ssl.key.password"},
-        {"response 407", "check s3.proxy.user and s3.proxy.password"},
-        {"407 from proxy", "check s3.proxy.user and s3.proxy.password"},
-    };
-    const char *advice = NULL;
     size_t used = strlen(err->text);
-    for (size_t i = 0; i < sizeof ways / sizeof *ways && !advice; i++)
-        if (strstr(err->text, ways[i].said))
-            advice = ways[i].advice;
-    if (!advice && s3->proxied && !res->sent && err->code != PST_E_STOPPED)
-        advice = "by way of s3.proxy.url";
-    if (advice)
-        snprintf(err->text + used, sizeof err->text - used, " (%s)", advice);
+    const char *found = find_advice(ways, err->text);
+    if (!found && s3->proxied && !res->sent && err->code != PST_E_STOPPED)
+        found = "by way of s3.proxy.url";
+    if (!found && is_cut_off(s3, err->text))
+        found = "it has answered nothing yet: if it asks for a client's certificate, set "
+                "or check store.ssl.certificate.location";
+    if (found)
+        snprintf(err->text + used, sizeof err->text - used, " (%s)", found);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,33 @@ def test_a_client_certificate_is_asked_for(
             minio, url, bucket, "private key", **with_lock,
             store__ssl__key__password=PASSWORD,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("patient", [True, False], ids=["told", "cut-off"])
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_certificate_that_is_refused(
+    newest: ssl.TLSVersion,
+    patient: bool,
+    minio: Minio,
+    buckets: BucketFactory,
+    authority: Authority,
+    tmp_path: Path,
+) -> None:
+    """One line that names the setting, even if the connection just ends (TLS 1.3)."""
+    (tmp_path / "other").mkdir()
+    mine, key = Authority(tmp_path / "other").certificate("client", "penstock")
+    ca = {"store__ssl__ca__location": str(authority.ca)}
+    strange = {
+        "store__ssl__certificate__location": str(mine),
+        "store__ssl__key__location": str(key),
+    }
+    server, bucket = authority.certificate("server", "localhost"), buckets().name
+    more: dict[str, Any] = {"newest": newest, "patient": patient}
+    with tls_in_front(minio.port, server, authority.ca, **more) as port:
+        url = f"https://localhost:{port}"
+        for ways in (ca, {**ca, **strange}):
+            for _ in range(5):
+                refused(minio, url, bucket, "store.ssl.certificate.location", **ways)
 
 
 @pytest.fixture

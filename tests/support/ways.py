@@ -84,10 +84,18 @@ class Authority:
 
 @contextmanager
 def tls_in_front(
-    port: int, certificate: tuple[Path, Path], client_ca: Path | None = None
+    port: int,
+    certificate: tuple[Path, Path],
+    client_ca: Path | None = None,
+    newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+    patient: bool = True,
 ) -> Iterator[int]:
-    """A port that speaks TLS and leads to another; asks for a client's certificate."""
+    """A port that speaks TLS and leads to another; asks for a client's certificate.
+
+    Not `patient`: it hangs up on a client that it refuses, whatever that still sends.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = newest
     context.load_cert_chain(*certificate)
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
@@ -100,7 +108,7 @@ def tls_in_front(
                 secure = context.wrap_socket(raw.dup(), server_side=True)
             except ssl.SSLError:  # let the alert be read before the end
                 raw.settimeout(5)
-                while raw.recv(65536):
+                while patient and raw.recv(65536):
                     pass
                 return
             with secure, socket.create_connection(("127.0.0.1", port)) as plain:
