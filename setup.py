@@ -50,7 +50,7 @@ WARNINGS = (
 ).split()
 SHARED = ["csrc/pyext/common.c", "csrc/pyext/logring.c", "csrc/pyext/runner.c"]
 MODULES = {
-    "penstock._connectors": ["connectors_module.c", "source.c", "sink.c"],
+    "penstock._connectors": ["connectors_module.c", "source.c", "memory.c", "sink.c"],
     "penstock._worker": [
         "worker_module.c",
         "worker.c",

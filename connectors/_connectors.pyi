@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self, final
 
@@ -41,7 +42,13 @@ class RandomUserSource:
 @disjoint_base
 class S3CsvSink:
     def __init__(
-        self, config: Config, *, cluster: str = "python", buffer_memory: int = 67108864
+        self,
+        config: Config,
+        *,
+        cluster: str = "python",
+        buffer_memory: int = 67108864,
+        spool_dir: str | PathLike[str] | None = None,
+        spool_max_bytes: int = 10737418240,
     ) -> None: ...
     def put(self, records: Iterable[PutRecord | RecordTuple], /) -> None: ...
     def flush(self) -> list[tuple[str, int, int]]: ...

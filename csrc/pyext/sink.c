@@ -11,10 +11,10 @@
  * says; what is put again below that is skipped and counted.
  */
 #include "pyext/connectors_module.h"
+#include "pyext/memory.h"
 #include "pyext/runner.h"
 
 #include "base/mem.h"
-#include "runtime/budget.h"
 
 #include <string.h>
 
@@ -27,8 +27,6 @@ enum {
     PARTS_MAX = 10000,
     STARTUP_MS = 60000,
     SESSION_MS = 10000,
-    MEMORY_MIN = 8 * 1024 * 1024,
-    MEMORY_DEFAULT = 64 * 1024 * 1024,
 };
 
 typedef struct part {
@@ -57,7 +55,7 @@ typedef struct sink {
     pst_sink *plugin;
     char *cluster, *group;
     pst_props worker; /* empty */
-    pst_budget budget;
+    pypst_memory memory;
     pst_task_env env;
     part *parts;
     size_t n_parts, cap_parts;
@@ -183,10 +181,9 @@ static int stop_plugin(sink *self)
 
 /* ---- life ---- */
 
-static void init_env(sink *self, long long memory)
+static void init_env(sink *self)
 {
     const pst_connector_conf *conf = self->settings.conf;
-    self->budget.limit = memory;
     self->env =
         (pst_task_env){.connector = conf->name,
                        .id = conf->name,
@@ -201,10 +198,11 @@ static void init_env(sink *self, long long memory)
                        .log = pypst_logring_log(self->ring),
                        .worker = &self->worker,
                        .connector_props = &self->settings.props,
-                       .budget = &self->budget};
+                       .budget = &self->memory.budget,
+                       .spool = self->memory.spool};
 }
 
-static bool allocate(sink *self, const char *cluster, long long memory)
+static bool allocate(sink *self, const char *cluster)
 {
     const pst_connector_conf *conf = self->settings.conf;
     self->ring = pypst_logring_new();
@@ -214,17 +212,14 @@ static bool allocate(sink *self, const char *cluster, long long memory)
     self->group = pst_asprintf("connect-%s", conf->name);
     if (!self->ring || !self->batch || !self->tps || !self->cluster || !self->group)
         return false;
-    init_env(self, memory);
+    init_env(self);
     return self->env.cancel && self->env.abort;
 }
 
-static int check_arguments(sink *self, const char *cluster, long long memory)
+static int check_arguments(sink *self, const char *cluster)
 {
     if (self->owner.common)
         PyErr_SetString(PyExc_TypeError, "S3CsvSink can be initialised once only");
-    else if (memory < MEMORY_MIN)
-        PyErr_Format(PyExc_ValueError, "buffer_memory must be at least %d",
-                     (int)MEMORY_MIN);
     else if (!*cluster)
         PyErr_SetString(PyExc_ValueError, "cluster must not be empty");
     else
@@ -234,30 +229,34 @@ static int check_arguments(sink *self, const char *cluster, long long memory)
 
 static int sink_init(PyObject *obj, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"config", "cluster", "buffer_memory", NULL};
+    static const char *const names[] = {"config",    "cluster",         "buffer_memory",
+                                        "spool_dir", "spool_max_bytes", NULL};
     sink *self = (sink *)obj;
     PyObject *config;
     const char *cluster = "python";
-    long long memory = MEMORY_DEFAULT;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$sL:S3CsvSink", PYPST_NAMES(names),
-                                     &config, &cluster, &memory) ||
-        check_arguments(self, cluster, memory) < 0)
+    pypst_memory_arguments memory = PYPST_MEMORY_DEFAULTS;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "O|$sLOL:S3CsvSink", PYPST_NAMES(names), &config, &cluster,
+            &memory.buffer_memory, &memory.spool_dir, &memory.spool_max_bytes) ||
+        check_arguments(self, cluster) < 0)
         return -1;
     pypst_connectors_state *state = pypst_connectors_state_of(Py_TYPE(obj));
     if (!state)
         return -1;
     if (pypst_settings_load(&self->settings, &state->common, CLASS_NAME, NULL, config) <
-        0) {
+            0 ||
+        pypst_memory_init(&self->memory, &state->common, &memory) < 0) {
         pypst_settings_done(&self->settings);
         return -1;
     }
     pypst_owner_init(&self->owner, &state->common);
-    self->owner.closed = !allocate(self, cluster, memory);
+    self->owner.closed = !allocate(self, cluster);
     return self->owner.closed ? (PyErr_NoMemory(), -1) : 0;
 }
 
 static void free_memory(sink *self)
 {
+    pypst_memory_done(&self->memory);
     pypst_logring_free(self->ring);
     pst_cancel_free(self->env.cancel);
     pst_cancel_free(self->env.abort);
@@ -771,12 +770,15 @@ static PyGetSetDef getters[] = {
 };
 
 PyDoc_STRVAR(doc,
-             "S3CsvSink(config, *, cluster='python', buffer_memory=67108864)\n--\n\n"
+             "S3CsvSink(config, *, cluster='python', buffer_memory=67108864,\n"
+             "          spool_dir=None, spool_max_bytes=10737418240)\n--\n\n"
              "Lands records as CSV objects: put them in order, flush, commit what flush\n"
              "returns. config maps setting names to values, or is the path of a\n"
              ".properties file. Settings are checked here (ConfigError); the store is\n"
              "opened by the first put. cluster names where offsets come from: the chain\n"
-             "in the store is bound to it. buffer_memory is in bytes.");
+             "in the store is bound to it. buffer_memory is in bytes.\n"
+             "What outgrows it goes on in files in the folder spool_dir, at most\n"
+             "spool_max_bytes of them; without one, objects are landed early.");
 
 static PyType_Slot type_slots[] = {
     {Py_tp_doc, (void *)(uintptr_t)doc},

@@ -214,8 +214,38 @@ def test_wrong_settings(tmp_path: Path) -> None:
         assert part in text
     with pytest.raises(ValueError, match="buffer_memory"):
         S3CsvSink(config(tmp_path), buffer_memory=5)
+    with pytest.raises(ValueError, match="spool_max_bytes"):
+        S3CsvSink(config(tmp_path), spool_dir=tmp_path, spool_max_bytes=5)
+    with pytest.raises(penstock.ConfigError, match=r"spool_dir: no file can be made in "):
+        S3CsvSink(config(tmp_path), spool_dir=tmp_path / "none")
+    with pytest.raises(TypeError):
+        S3CsvSink(config(tmp_path), spool_dir=7)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="cluster"):
         S3CsvSink(config(tmp_path), cluster="")
+
+
+@pytest.mark.parametrize("spooled", [True, False])
+def test_an_object_larger_than_memory(tmp_path: Path, *, spooled: bool) -> None:
+    """With a spool one object, whose first bytes are in a file; else several."""
+    text, count = "x" * 8000, 3000
+    store, spool = tmp_path / "store", tmp_path / "spool"
+    store.mkdir()
+    spool.mkdir()
+    settings = sink_config("t", "id STRING, text STRING", store.as_uri())
+    settings["rotate.schedule.interval.ms"] = "1h"
+    with S3CsvSink(
+        settings, buffer_memory=8 << 20, spool_dir=spool if spooled else None
+    ) as sink:
+        for n in range(count):
+            value = b'{"id": "r%d", "text": "%s"}' % (n, text.encode())
+            sink.put([("t", 0, n, None, value, 1_700_000_000_000)])
+        assert (sink.stats["objects"] == 0) == spooled
+        assert sink.flush() == [("t", 0, count)]
+    found = Folder(store).objects("topics/t/")
+    assert (len(found) == 1) == spooled
+    body = b"".join(one.body for one in found)
+    assert body == b"".join(b"r%d,%s\n" % (n, text.encode()) for n in range(count))
+    assert list(spool.iterdir()) == []
 
 
 def test_secrets_are_masked(tmp_path: Path) -> None:
