@@ -285,10 +285,16 @@ static void look(world *w, seen *s)
 {
     pst_err err = PST_ERR_INIT;
     pst_store_list list = {.prefix = "t/"};
+#ifdef PST_TESTS_MEM_FAULT_H
+    long paused = pst_fault_pause();
+#endif
     *s = (seen){.w = w};
     assert_int_equal(w->store->driver->list(w->store, &list, see_key, s, &err), PST_OK);
     for (size_t i = 0; i < s->n_keys; i++)
         read_object(s, s->keys[i]);
+#ifdef PST_TESTS_MEM_FAULT_H
+    pst_fault_resume(paused);
+#endif
 }
 
 static void audit(world *w, int64_t upto)

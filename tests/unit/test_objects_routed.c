@@ -79,7 +79,7 @@ static bool frozen(long nth, bool moved, bool owner_again, bool links)
     a->taken = 14;
     process_open(a);
     if (a->failed == PST_OK)
-        for (int i = 0; i < 400 && !a->frozen && a->failed == PST_OK; i++) {
+        for (int i = 0; i < 10 * WORLD_TURNS && !a->frozen && a->failed == PST_OK; i++) {
             process_turn(a);
             if (a->position >= a->taken && pst_objects_idle(a->objects, NULL, 0))
                 break;
