@@ -1,4 +1,4 @@
-"""A daemon whose PUT is not conditional, to see that the bench would notice.
+"""Daemons with a safety rule taken out, to see that the bench would notice.
 
 It is linked from the objects of build/penstockd and a patched copy of one source file;
 the production code has no switch for it.
@@ -8,12 +8,36 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SOURCE = ROOT / "csrc" / "runtime" / "chain_append.c"
-RIGHT, WRONG = ".create_only = conf->conditional", ".create_only = false"
-PACKAGES = ("rdkafka", "libcurl", "jansson", "libcrypto", "zlib", "libzstd")
+RUNTIME = ROOT / "csrc" / "runtime"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One text of one source file, and what stands there instead."""
+
+    source: Path
+    right: str
+    wrong: str
+
+
+UNCONDITIONAL = Change(
+    RUNTIME / "chain_append.c",
+    ".create_only = conf->conditional",
+    ".create_only = false",
+)
+# Whoever finds a manifest at its start takes it for whole.
+NOT_COMPLETED = Change(
+    RUNTIME / "chain_files.c",
+    "if (rc == PST_OK && pst_files_missing(found->files) < 0) {",
+    "if (rc == PST_OK) {",
+)
+PACKAGES = (
+    "rdkafka", "libcurl", "jansson", "libcrypto", "zlib", "libzstd", "libmicrohttpd"
+)  # fmt: skip
 
 
 def _run(argv: list[str]) -> str:
@@ -24,13 +48,14 @@ def _run(argv: list[str]) -> str:
     return done.stdout
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, change: Change = UNCONDITIONAL) -> Path:
     """Make the mutant in `folder`. Returns its program."""
-    text = SOURCE.read_text()
-    assert text.count(RIGHT) == 1, f"{SOURCE.name} does not say {RIGHT!r} once"
+    source, right = change.source, change.right
+    text = source.read_text()
+    assert text.count(right) == 1, f"{source.name} does not say {right!r} once"
     folder.mkdir(parents=True, exist_ok=True)
-    patched = folder / SOURCE.name
-    patched.write_text(text.replace(RIGHT, WRONG))
+    patched = folder / source.name
+    patched.write_text(text.replace(right, change.wrong))
     flags = shlex.split(_run(["pkg-config", "--cflags", *PACKAGES]))
     libs = shlex.split(_run(["pkg-config", "--libs", *PACKAGES]))
     daemon = [str(path) for path in sorted((ROOT / "build/obj/csrc/daemon").glob("*.o"))]
