@@ -63,22 +63,26 @@ void rest_health(struct pst_rest *rest, const rest_request *request, rest_answer
 }
 
 /* Why this connector does not do its work; false: it does, or is not meant to. */
-static bool is_waiting(const pst_connector_view *view, char *why, size_t size)
+static bool is_waiting(const pst_connector_view *view, bool named, char *why, size_t size)
 {
     for (size_t i = 0; view->target == PST_TARGET_RUNNING && i < view->n_tasks; i++) {
         const pst_task_view *task = &view->tasks[i];
         bool fails = task->state == PST_TASK_FAILED;
         if (task->ending || fails || task->state == PST_TASK_STARTING) {
-            snprintf(why, size, "task %s-%d %s", view->name, task->id,
-                     fails ? "has failed"
-                           : "is starting: it waits for Kafka or its store");
+            const char *what =
+                fails ? "has failed" : "is starting: it waits for Kafka or its store";
+            if (named)
+                snprintf(why, size, "task %s-%d %s", view->name, task->id, what);
+            else
+                snprintf(why, size, "a task %s", what);
             return true;
         }
     }
     return false;
 }
 
-/* Does every connector do what it is meant to? For load balancers and deployments. */
+/* Does every connector do what it is meant to? For load balancers and deployments; it
+   answers without a password, and names nothing where others need one. */
 void rest_ready(struct pst_rest *rest, const rest_request *request, rest_answer *answer)
 {
     (void)request;
@@ -93,7 +97,7 @@ void rest_ready(struct pst_rest *rest, const rest_request *request, rest_answer 
         pst_connector_view view;
         if (pst_worker_look(rest->options.worker, names[i], &view) != PST_OK)
             continue;
-        waits = is_waiting(&view, why, sizeof why);
+        waits = is_waiting(&view, !rest->auth, why, sizeof why);
         pst_connector_view_done(&view);
     }
     pst_worker_names_free(names, n);

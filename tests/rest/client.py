@@ -63,7 +63,11 @@ class Rest:
 
     def states(self, name: str) -> list[str]:
         """The state of the connector, then those of its tasks."""
-        status = self("GET", f"/connectors/{name}/status").json
+        return self.states_of(name, {})
+
+    def states_of(self, name: str, headers: dict[str, str]) -> list[str]:
+        """Likewise, with these headers."""
+        status = self("GET", f"/connectors/{name}/status", headers=headers).json
         tasks = [task["state"] for task in status["tasks"]]
         return [status["connector"]["state"], *tasks]
 

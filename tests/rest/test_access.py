@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import re
 import socket
 import ssl
 import subprocess
@@ -14,9 +15,9 @@ from typing import Any
 import pytest
 
 from tests.integration.landing import SCHEMA, until
-from tests.rest.client import Rest, free_port, serving
+from tests.rest.client import free_port, serving
 from tests.support import Daemon, penstockd, sink_config
-from tests.support.daemon import binary, write_properties
+from tests.support.daemon import ROOT, binary, write_properties
 
 SECRET = "hunter2-hunter2"  # noqa: S105
 PASSWORD = "correct horse"  # noqa: S105
@@ -86,6 +87,85 @@ def test_only_health_and_ready_answer_without_a_password(tmp_path: Path) -> None
             refused = rest("GET", "/connectors", headers={"Authorization": header})
             assert refused.status == 401
         assert rest("GET", "/connectors", headers=right).json == ["sink-t"]
+
+
+ROUTE = re.compile(r'^    \{"([A-Z]+)", "(/[^"]*)", \w+', re.MULTILINE)
+
+
+def test_a_scan_of_every_route_without_a_password(tmp_path: Path) -> None:
+    """The routes are read from the source, so that a new one can't be forgotten."""
+    table = (ROOT / "csrc/daemon/rest_router.c").read_text()
+    routes = ROUTE.findall(table)
+    assert len(routes) >= 30, "the table has changed: mend ROUTE"
+    paths = {path.replace("?", "sink-t") for _, path in routes}
+    paths |= {"/", "/metrics", "/index.html", "/favicon.ico", "/nosuch", "/health/sink-t"}
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+    users = hashed(tmp_path)
+    daemon = lone(
+        tmp_path / "d", listeners="http://127.0.0.1:0", rest__auth="basic",
+        rest__auth__file=users, config__storage__dir=tmp_path / "c",
+    )  # fmt: skip
+    with daemon:
+        rest = serving(daemon)
+        known = rest("GET", "/connectors/sink-t/config", headers=basic("op", PASSWORD))
+        assert known.status == 200
+        for path in sorted(paths):
+            for method in methods:
+                accept = {"Accept": "text/html,*/*"}
+                got = rest(method, path, headers=accept)
+                if path in ("/health", "/ready") and method in ("GET", "HEAD", "OPTIONS"):
+                    assert got.status in (200, 503), f"{method} {path}: {got}"
+                else:
+                    assert got.status == 401, f"{method} {path}: {got}"
+                for secret in (SECRET, PASSWORD, "sink-t-0", "S3CsvSink", "AKID"):
+                    assert secret not in got.text, f"{method} {path}: {got}"
+        assert rest.states_of("sink-t", basic("op", PASSWORD))[0] == "RUNNING"
+        limits = Path(f"/proc/{daemon.pid}/limits").read_text()
+        assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE)
+        for secret in (SECRET, PASSWORD, users.read_text().split(":")[-1].strip()):
+            assert secret not in daemon.log
+
+
+def test_who_may_is_read_again(tmp_path: Path) -> None:
+    users = hashed(tmp_path)
+    daemon = lone(
+        tmp_path / "d", listeners="http://127.0.0.1:0", rest__auth="basic",
+        rest__auth__file=users,
+    )  # fmt: skip
+    with daemon:
+        rest = serving(daemon)
+        mine = basic("op", PASSWORD)
+        assert rest("GET", "/connectors", headers=mine).status == 200
+        line = users.read_text()
+        users.write_text("op:broken\n")
+        assert rest("GET", "/connectors", headers=mine).status == 200
+        daemon.wait_log(r"WARN .*users:1: no line of .*; the users are those from before")
+        users.write_text(line.replace("op:", "other:"))
+        assert rest("GET", "/connectors", headers=mine).status == 401
+        until(
+            lambda: (
+                rest("GET", "/connectors", headers=basic("other", PASSWORD)).status == 200
+            ),
+            "the other user",
+        )
+
+
+def test_the_location_of_an_odd_name_leads_to_it(tmp_path: Path) -> None:
+    daemon = lone(
+        tmp_path, listeners="http://127.0.0.1:0", config__storage__dir=tmp_path / "c"
+    )
+    with daemon:
+        rest = serving(daemon)
+        config = rest("GET", "/connectors/sink-t/config").json
+        for name in ("x%41", "q?#&", "a+b:c", "100%", '"q"'):
+            own = {**config, "name": name, "aws.secret.access.key": SECRET}
+            made = rest("POST", "/connectors", {"name": name, "config": own})
+            assert made.status == 201, made
+            where = made.headers["Location"]
+            assert where.startswith(f"{rest.base}/connectors/"), where
+            assert where.isascii()
+            found = rest("GET", where.removeprefix(rest.base))
+            assert found.json["name"] == name
 
 
 def test_secrets_are_in_no_answer(tmp_path: Path) -> None:
@@ -218,69 +298,3 @@ def test_tls_with_a_certificate_of_the_test(tmp_path: Path) -> None:
         connection.request("GET", "/connectors")
         assert connection.getresponse().read() == b'["sink-t"]'
         connection.close()
-
-
-# ---- junk ----
-
-
-def rss(daemon: Daemon) -> int:
-    """Resident memory now, in bytes."""
-    pages = int(Path(f"/proc/{daemon.pid}/statm").read_text().split()[1])
-    return pages * 4096
-
-
-def junk(port: int, data: bytes, read: bool = True) -> socket.socket:
-    """A connection that has sent these bytes."""
-    s = socket.create_connection(("127.0.0.1", port), timeout=10)
-    with contextlib.suppress(OSError):
-        s.sendall(data)
-        if read:
-            s.settimeout(0.05)  # some get an answer, some are waited for, some closed
-            s.recv(1000)
-    if read:
-        s.close()
-    return s
-
-
-HOST = b" HTTP/1.1\r\nHost: localhost\r\n"
-PUT = b"PUT /admin/loggers/root" + HOST
-MALFORMED = [
-    b"\x00\xff\x16\x03\x01" * 20,
-    b"GET / HTTP/9.9\r\n\r\n",
-    b"GET " + b"/a" * 20000 + HOST + b"\r\n",
-    b"GET /connectors" + HOST + b"X: " + b"y" * 60000 + b"\r\n\r\n",
-    b"GET /connectors/%zz" + HOST + b"Connection: close\r\n\r\n",
-    b"GET /?" + b"&".join(b"a=b" for _ in range(900)) + HOST + b"\r\n",
-    PUT + b"Content-Length: 99999999\r\n\r\n",
-    PUT + b"Content-Length: -5\r\n\r\n",
-    PUT + b"Connection: close\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200000,
-    PUT + b"Transfer-Encoding: chunked\r\n\r\n80000\r\n" + b"x" * 0x80000,
-]
-
-
-@pytest.mark.timeout(240)
-def test_thousands_of_bad_requests_leave_memory_flat(tmp_path: Path) -> None:
-    with lone(tmp_path, listeners="http://127.0.0.1:0") as daemon:
-        rest: Rest = serving(daemon)
-        port = int(rest.base.rsplit(":", 1)[1])
-
-        def round_of(times: int) -> None:
-            for number in range(times):
-                junk(port, MALFORMED[number % len(MALFORMED)])
-            open_ = [
-                junk(port, b"GET /connectors HTTP/1.1\r\nHo", read=False)
-                for _ in range(times)
-            ]
-            # Half-open ones keep nobody out.
-            assert rest("GET", "/connectors").json == ["sink-t"]
-            for s in open_:
-                s.close()
-
-        round_of(250)
-        before = rss(daemon)
-        for _ in range(4):
-            round_of(250)
-        grown = rss(daemon) - before
-        assert grown < 1024 * 1024, f"{grown} bytes more after 2,000 bad requests"
-        assert rest("GET", "/health").status == 200
-        assert daemon.term() == 0
