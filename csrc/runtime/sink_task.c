@@ -107,7 +107,8 @@ static void host_wake(void *self)
 
 /* ---- commits ---- */
 
-/* Keeps [first, next) of each partition for the summary. */
+/* Keeps [first, next) of each partition for the summary. An older commit may be answered
+   last: the one under way when the end has committed all, while the consumer closes. */
 static void note_offset(sink_task *task, const pst_tp *tp, int64_t offset)
 {
     pst_sink_run *run = task->run;
@@ -116,7 +117,7 @@ static void note_offset(sink_task *task, const pst_tp *tp, int64_t offset)
     for (size_t i = 0; i < run->n_offsets; i++) {
         pst_task_offset *o = &run->offsets[i];
         if (o->partition == tp->partition && strcmp(o->topic, tp->topic) == 0) {
-            o->next = offset;
+            o->next = offset > o->next ? offset : o->next;
             return;
         }
     }
