@@ -145,6 +145,32 @@ def test_a_full_spool_closes_windows_early(
     assert b"".join(one.body for one in objects) == b"".join(rows(count))
 
 
+def test_a_routed_window_larger_than_memory(
+    daemons: DaemonFactory,
+    topics: TopicFactory,
+    buckets: BucketFactory,
+    client: KafkaClient,
+    minio: Minio,
+    tmp_path: Path,
+) -> None:
+    """An object an hour of the records' time: as one object here, if none ends."""
+    topic, bucket, count = topics(1), buckets(), 64 * MIB // ROW
+    fill(client.bootstrap, topic, count)
+    config = large(topic, minio, bucket, count) | {
+        "partitioner.class": "HourlyPartitioner",
+        "timestamp.extractor": "Record",
+        "locale": "en",
+        "timezone": "UTC",
+    }
+    worker = {**FAST_GROUP, "buffer.memory": "16m", "spool.dir": tmp_path}
+    daemon = daemons(config, worker=worker)
+    wait_committed(client, topic, count, timeout=90, daemon=daemon)
+    assert daemon.term() == 0
+    objects = bucket.objects(f"topics/{topic}/")
+    assert 1 <= len(objects) <= 2
+    assert b"".join(one.body for one in objects) == b"".join(rows(count))
+
+
 def test_a_spool_that_cannot_be_written_is_a_wrong_setting(tmp_path: Path) -> None:
     """Told at start, with the setting's place."""
     worker = {"bootstrap.servers": "127.0.0.1:1", "spool.dir": tmp_path / "none"}
