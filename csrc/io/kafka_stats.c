@@ -15,6 +15,7 @@ typedef struct walk {
     pst_sv path[DEPTH_MAX]; /* keys, outermost first */
     size_t depth;           /* objects around; may be more than are kept */
     pst_sv name;            /* the last string, which a ':' makes a key */
+    bool counts;            /* this broker: a node of the cluster, not a role of one */
     pst_kafka_stats *out;
 } walk;
 
@@ -78,13 +79,15 @@ static void see_window(const walk *w, pst_sv window, pst_sv key, int64_t value)
         keep_most(&w->out->throttle_ms, value);
 }
 
-static void see_number(const walk *w, pst_sv key, int64_t value)
+static void see_number(walk *w, pst_sv key, int64_t value)
 {
     const pst_sv *path = w->path;
     if (w->depth == 1)
         add_row(w, of_client, sizeof of_client / sizeof *of_client, key, value);
     else if (w->depth == 2 && is(path[1], "cgrp") && is(key, "rebalance_cnt"))
         w->out->rebalances = value;
+    else if (w->depth == 3 && is(path[1], "brokers") && is(key, "nodeid"))
+        w->counts = value >= 0;
     else if (w->depth == 3 && is(path[1], "brokers"))
         add_row(w, of_broker, sizeof of_broker / sizeof *of_broker, key, value);
     else if (w->depth == 4 && is(path[1], "brokers"))
@@ -93,10 +96,15 @@ static void see_number(const walk *w, pst_sv key, int64_t value)
         add_row(w, of_partition, sizeof of_partition / sizeof *of_partition, key, value);
 }
 
-static void see_string(const walk *w, pst_sv key, pst_sv value)
+/* A broker's name, nodeid, source and state come in this order. */
+static void see_string(walk *w, pst_sv key, pst_sv value)
 {
-    if (w->depth == 3 && is(w->path[1], "brokers") && is(key, "state") && is(value, "UP"))
-        w->out->brokers_up++;
+    if (w->depth != 3 || !is(w->path[1], "brokers"))
+        return;
+    if (is(key, "source") && is(value, "logical"))
+        w->counts = false;
+    else if (is(key, "state") && is(value, "UP"))
+        w->out->brokers_up += w->counts;
 }
 
 static pst_sv take_string(walk *w)

@@ -1,4 +1,4 @@
-"""Fetches the services into the cache: Kafka's jars (Maven), the MinIO binary (Go).
+"""Fetches the services into the cache: Kafka's jars (Maven), MinIO, Prometheus (Go).
 
 Versions are pinned here and in kafka-pom.xml. The first MinIO build takes several
 minutes; everything later is a look at the cache. Errors are one line each.
@@ -6,11 +6,13 @@ minutes; everything later is a look at the cache. Errors are one line each.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +23,8 @@ KAFKA_VERSION = "3.9.1"
 MINIO_MODULE = "github.com/minio/minio"
 MINIO_VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
 MAVEN_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+PROMETHEUS_MODULE = "github.com/prometheus/prometheus"
+PROMETHEUS_VERSION = "v0.305.1"
 GO_TOOLCHAIN = "golang.org/toolchain@v0.0.1-go1.24.8.linux-{arch}"
 
 _HERE = Path(__file__).resolve().parent
@@ -114,7 +118,34 @@ def minio_binary() -> Path:
     return cache.ensure(f"minio-{MINIO_VERSION}", _build_minio) / "minio"
 
 
+def _build_prometheus(folder: Path) -> None:
+    """Prometheus and promtool, without the discovery of clouds: a list of its own.
+
+    Its module replaces another's, so it is built from a copy in which it is the main one.
+    """
+    go = _modern_go()
+    module = f"{PROMETHEUS_MODULE}@{PROMETHEUS_VERSION}"
+    found = _run("go mod download", [go, "mod", "download", "-json", module])
+    _say("building Prometheus: some minutes, once")
+    with tempfile.TemporaryDirectory() as work:
+        source = Path(work) / "source"
+        shutil.copytree(json.loads(found)["Dir"], source, copy_function=shutil.copyfile)
+        for place in [source, *source.rglob("*")]:
+            place.chmod(0o755 if place.is_dir() else 0o644)
+        (source / "plugins" / "plugins.go").write_text("package plugins\n")
+        env = {"GOFLAGS": "-trimpath -buildvcs=false", "CGO_ENABLED": "0"}
+        commands = ["./cmd/promtool", "./cmd/prometheus"]
+        build = [go, "-C", str(source), "build", "-o", f"{folder}/", *commands]
+        _run("go build (Prometheus)", build, env)
+
+
+def prometheus_folder() -> Path:
+    """The folder with `prometheus` and `promtool`, built if need be (minutes, once)."""
+    return cache.ensure(f"prometheus-{PROMETHEUS_VERSION}", _build_prometheus)
+
+
 def everything() -> None:
-    """Kafka and MinIO, fetched if need be. Raises ServiceError."""
+    """Kafka, MinIO and Prometheus, fetched if need be. Raises ServiceError."""
     kafka_jars()
     minio_binary()
+    prometheus_folder()

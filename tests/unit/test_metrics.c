@@ -237,10 +237,13 @@ static void librdkafkas_numbers_are_found(void **state)
     (void)state;
     static const char json[] =
         "{ \"name\": \"a\\\"b\", \"rxmsgs\":7,\"rx_bytes\":900, \"tx_bytes\":80,"
-        "\"brokers\":{ \"h:1/1\":{\"name\":\"h:1/1\",\"state\":\"UP\",\"txretries\":2,"
+        "\"brokers\":{ \"h:1/1\":{\"name\":\"h:1/1\",\"nodeid\":1,"
+        "\"source\":\"learned\",\"state\":\"UP\",\"txretries\":2,"
         "\"req_timeouts\":1,\"txerrs\":1,\"rxerrs\":2,\"connects\":3,\"rtt\":{\"avg\":10,"
         "\"p99\":40},\"throttle\":{\"avg\":5},\"toppars\":{\"t-0\":{\"partition\":0}}},"
-        "\"h:2/2\":{\"state\":\"DOWN\",\"txretries\":3,\"disconnects\":4,"
+        "\"h:1/bootstrap\":{\"nodeid\":-1,\"source\":\"configured\",\"state\":\"UP\"},"
+        "\"GroupCoordinator\":{\"nodeid\":1,\"source\":\"logical\",\"state\":\"UP\"},"
+        "\"h:2/2\":{\"nodeid\":2,\"state\":\"DOWN\",\"txretries\":3,\"disconnects\":4,"
         "\"rtt\":{\"avg\":90,\"p99\":20}}},\"topics\":{\"t\":{\"batchsize\":{\"avg\":1},"
         "\"partitions\":{\"0\":{\"fetchq_cnt\":11,\"fetchq_size\":1000},"
         "\"-1\":{\"fetchq_cnt\":-1,\"fetchq_size\":5}}}},"
