@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from tests.chaos import mutant, scenarios, zombie
 from tests.chaos.campaign import GAP_BOUND, Order, Verdict, run
 from tests.chaos.layouts import Layout
 from tests.chaos.schedule import kills, kinds_of, plan
+from tests.chaos.stack import program
 from tests.services import install
 from tests.support import AuditError
 
@@ -84,6 +87,18 @@ def test_kills_between_manifests_and_their_objects(layout: Layout) -> None:
     verdict = passed(run(order))
     assert verdict.faults >= 5
     assert verdict.completed >= 1
+
+
+@pytest.mark.timeout(240)
+def test_a_manifest_that_nobody_completes_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # it leaves evidence
+    wrong = mutant.build(tmp_path / "mutant", mutant.NOT_COMPLETED)
+    with program(wrong):
+        verdict = run(Order(seed=23, daemons=3, kills=3, layout=Layout("field")))
+    assert not verdict.passed
+    assert re.search(r", [1-9]\d* lost, 0 doubled", verdict.line), verdict.line
 
 
 @pytest.mark.timeout(240)
