@@ -263,6 +263,9 @@ static void *run_task(void *arg)
     int64_t began = pst_mono_ms(clock);
     pst_metrics_reset(&task->metrics);
     pst_rc rc = task->setup->plugin->sink ? run_sink(task, &err) : run_source(task, &err);
+    /* Nothing is assigned any more, and another task may have them. */
+    pst_metrics_parts(&task->metrics, NULL, 0, 0);
+    pst_metrics_set(&task->metrics, PST_M_PARTITIONS, 0);
     end_task(task, rc, &err, (double)(pst_mono_ms(clock) - began) / 1000);
     return NULL;
 }
