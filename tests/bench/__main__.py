@@ -18,14 +18,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import drains, growth, plot, quiet
+from tests.bench import ask, drains, growth, plot, quiet
 from tests.bench.bench import Bench
 from tests.bench.corpus import FLAT, NESTED
 from tests.bench.measure import ROOT
 from tests.services.kafka import Kafka
 from tests.services.minio import Minio
 
-PARTS = ["drain", "first", "put", "encode", "latency", "idle", "growth"]
+PARTS = ["drain", "first", "put", "encode", "latency", "idle", "rest", "growth"]
 
 
 def run_part(bench: Bench, part: str, records: int) -> None:
@@ -45,6 +45,8 @@ def run_part(bench: Bench, part: str, records: int) -> None:
     elif part == "idle":
         bench.fill(FLAT, records)
         quiet.bench_idle(bench, FLAT, 60)
+    elif part == "rest":
+        ask.bench_rest(bench, FLAT, records)
     else:
         growth.bench_growth(bench, FLAT, records // 2)
 

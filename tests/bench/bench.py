@@ -27,6 +27,7 @@ class Bench:
         self.client = KafkaClient(kafka.bootstrap)
         self.env = {**os.environ, **minio.aws_env()}
         self.turn = 0
+        self.listeners = ""  # of the drains; none unless REST is measured
         self.sizes: dict[str, float] = {}
         self.figures: list[Figure] = []
         s3_client(minio).create_bucket(Bucket=BUCKET)
@@ -72,7 +73,8 @@ class Bench:
     def worker(self, **more: Any) -> dict[str, Any]:
         """The worker's settings."""
         plain = {name.replace("__", "."): value for name, value in more.items()}
-        return {"bootstrap.servers": self.kafka.bootstrap, **plain}
+        at = {"listeners": self.listeners} if self.listeners else {}
+        return {"bootstrap.servers": self.kafka.bootstrap, **at, **plain}
 
     def drain(self, corpus: Corpus, memory: str, **more: Any) -> Run:
         """penstockd --until-end over the whole topic."""
