@@ -112,7 +112,7 @@ unit-tsan: ## the unit tests that use threads under TSan
 	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan/suppressions.txt \
 	  $(MAKE) -j2 --no-print-directory $(TSAN) \
 	  UNIT_SOURCES="$(wildcard $(TSAN_TESTS:%=tests/unit/test_%.c))" unit
-TSAN_TESTS := objects objects_nomem objects_pack objects_spool spool chain chain_sweep pool http \
+TSAN_TESTS := objects objects_nomem objects_pack objects_routed objects_spool spool chain chain_sweep pool http \
               s3 s3_outcomes s3multi creds_sources dir clock log kafka_client kafka_mock \
               kafka_offsets kafka_poll source_task worker_control rest_lane
 TSAN_TESTS += metrics
