@@ -101,6 +101,14 @@ $(BUILD)/unit/test_rest_%: tests/unit/test_rest_%.c $(SHIM) $(BUILD)/libdaemon.a
 unit: $(UNIT_TESTS) ## build and run the C unit tests
 	@set -e; for t in $(UNIT_TESTS); do echo "== $${t##*/}"; TZ=UTC $$t; done
 
+# What Kafka Connect's own transforms make of generated records: the expected results of
+# test_transform_oracle. Needs a JDK (11 or later) and the jars, which tests/services fetches.
+CONNECT_JARS = $(shell $(PYTHON) -c "from tests.services import connect; print(connect.jars())")
+.PHONY: transforms-data
+transforms-data: setup-test ## tests/data/transforms/, by Kafka Connect's jar
+	@java -Duser.timezone=UTC -Duser.language=en -Duser.country=US -Dfile.encoding=UTF-8 \
+	  -cp "$(CONNECT_JARS)/*" tests/transforms/Oracle.java tests/data/transforms
+
 # The same programs with sanitizers, each in a build folder of its own.
 .PHONY: unit-asan unit-tsan unit-valgrind
 unit-asan: ## the unit tests under ASan, LSan and UBSan

@@ -23,8 +23,8 @@ BANNED = (
 ).split()
 RAW_MEMORY = "malloc calloc realloc strdup strndup asprintf".split()
 LAYERS = {
-    "base": 0, "conf": 1, "record": 1, "io": 2, "store": 2, "format": 2, "runtime": 3,
-    "connectors": 4, "daemon": 5, "pyext": 5,
+    "base": 0, "conf": 1, "record": 1, "io": 2, "store": 2, "format": 2, "transform": 2,
+    "runtime": 3, "connectors": 4, "daemon": 5, "pyext": 5,
 }  # fmt: skip
 THIRD_PARTY = {
     "rdkafka": re.compile(r"csrc/io/kafka\w*\.[ch]"),

@@ -29,8 +29,8 @@ static pst_partitioner_paths wants(const pst_s3csv_conf *conf)
     return pst_partitioner_wants(&conf->partitioner, (pst_layout)conf->objects.layout);
 }
 
-pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
-                              pst_writer **writer, pst_err *err)
+pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, const pst_props *props,
+                              pst_s3csv_columns *out, pst_err *err)
 {
     const void *settings;
     const pst_format *format = pst_s3csv_format(conf, &settings);
@@ -39,11 +39,24 @@ pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
     size_t n;
     in.extra = extra.paths;
     in.n_extra = extra.n;
-    pst_rc rc = pst_reader_new(reader, &in, err);
+    pst_rc rc = pst_reader_new(&out->reader, &in, err);
     if (rc != PST_OK)
         return rc;
-    const pst_column *columns = pst_reader_columns(*reader, &n);
-    return format->open(writer, settings, &conf->reader, columns, n, err);
+    const pst_column *columns = pst_reader_columns(out->reader, &n);
+    rc = pst_transforms_open(&out->transforms, &conf->transforms, props, columns, n, err);
+    if (rc != PST_OK)
+        return rc;
+    if (out->transforms)
+        columns = pst_transforms_columns(out->transforms, &n);
+    return format->open(&out->writer, settings, &conf->reader, columns, n, err);
+}
+
+void pst_s3csv_close_columns(const pst_s3csv_conf *conf, pst_s3csv_columns *columns)
+{
+    if (columns->writer)
+        pst_s3csv_format(conf, NULL)->close(columns->writer);
+    pst_transforms_free(columns->transforms);
+    pst_reader_free(columns->reader);
 }
 
 void pst_s3csv_extension(const pst_s3csv_conf *conf, char out[PST_EXTENSION_MAX + 1])
@@ -53,17 +66,45 @@ void pst_s3csv_extension(const pst_s3csv_conf *conf, char out[PST_EXTENSION_MAX 
              method ? method->extension : "");
 }
 
-/* Without the partitioner's fields: what is wrong with them is told for each of them. */
-static pst_rc try_columns(const pst_s3csv_conf *conf, pst_err *err)
+/* The partitioner sees the record's value as it came: a transform that changes the field
+   would have rows in folders that do not say what is in them. */
+static void check_touched(const pst_s3csv_conf *conf, const pst_transforms *transforms,
+                          const pst_props *props, pst_conf_report *report)
 {
-    pst_reader *reader = NULL;
-    pst_writer *writer = NULL;
-    pst_s3csv_conf selected = *conf;
-    selected.objects.layout = PST_LAYOUT_DEFAULT;
-    pst_rc rc = pst_s3csv_open_columns(&selected, &reader, &writer, err);
-    if (writer)
-        pst_s3csv_format(conf, NULL)->close(writer);
-    pst_reader_free(reader);
+    pst_partitioner_paths extra = wants(conf);
+    for (size_t i = 0; i < extra.n && extra.paths[i]; i++) {
+        const char *alias = pst_transforms_touches(transforms, extra.paths[i]);
+        if (alias)
+            pst_conf_error(report, pst_props_find(props, extra.setting), extra.setting,
+                           "'%s' is changed by the transform '%s', and folders go by "
+                           "the value as it came: part by another field, or leave out "
+                           "transforms.%s",
+                           extra.paths[i], alias, alias);
+    }
+}
+
+/* Without the partitioner's fields: what is wrong with them is told for each of them.
+   Transforms say for themselves what is wrong with them, at their settings. */
+static pst_rc try_columns(const pst_s3csv_conf *conf, const pst_props *props,
+                          pst_conf_report *report, pst_err *err)
+{
+    const void *settings;
+    const pst_format *format = pst_s3csv_format(conf, &settings);
+    pst_s3csv_columns made = {NULL, NULL, NULL};
+    size_t n;
+    pst_rc rc = pst_reader_new(&made.reader, &conf->reader, err);
+    if (rc == PST_OK) {
+        const pst_column *columns = pst_reader_columns(made.reader, &n);
+        pst_rc told = pst_transforms_new(&made.transforms, &conf->transforms, props,
+                                         columns, n, report);
+        if (made.transforms) {
+            columns = pst_transforms_columns(made.transforms, &n);
+            check_touched(conf, made.transforms, props, report);
+        }
+        if (told == PST_OK)
+            rc = format->open(&made.writer, settings, &conf->reader, columns, n, err);
+    }
+    pst_s3csv_close_columns(conf, &made);
     return rc;
 }
 
@@ -110,11 +151,14 @@ void pst_s3csv_check_columns(const pst_s3csv_conf *conf, const pst_props *props,
                              pst_conf_report *report)
 {
     pst_err err = PST_ERR_INIT;
-    if (any_broken(props) || !pst_props_find(props, "value.schema"))
-        return; /* that has been told */
+    if (any_broken(props) || !pst_props_find(props, "value.schema")) {
+        pst_transforms *none = NULL; /* the rest has been told */
+        (void)!pst_transforms_new(&none, &conf->transforms, props, NULL, 0, report);
+        return;
+    }
     if (conf->reader.value_schema)
         check_fields(conf, props, report);
-    pst_rc rc = try_columns(conf, &err);
+    pst_rc rc = try_columns(conf, props, report, &err);
     report->nomem |= rc == PST_E_NOMEM;
     if (rc == PST_OK || rc == PST_E_NOMEM)
         return;

@@ -13,9 +13,8 @@
 struct pst_sink {
     const pst_s3csv_conf *conf;
     pst_task_env env; /* a copy: objects borrow it for their life */
-    pst_reader *reader;
+    pst_s3csv_columns columns;
     const pst_format *format;
-    pst_writer *writer;
     pst_partitioner *partitioner; /* NULL unless routed */
     pst_store *store;
     pst_encoder encoder;
@@ -25,10 +24,12 @@ struct pst_sink {
 
 /* ---- encoder ---- */
 
+#define NULL_REFUSED "null value (behavior.on.null.values=fail)"
+
 static pst_rc begin(void *self, pst_buf *out, pst_err *err)
 {
     pst_sink *sink = self;
-    return sink->format->begin(sink->writer, out, err);
+    return sink->format->begin(sink->columns.writer, out, err);
 }
 
 static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_route *route,
@@ -38,14 +39,40 @@ static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_route *ro
     if (!msg->value.p && sink->conf->on_null == PST_NULL_IGNORE)
         return PST_OK;
     if (!msg->value.p && sink->conf->on_null == PST_NULL_FAIL)
-        return pst_fail(err, PST_E_INVALID, "null value (behavior.on.null.values=fail)");
+        return pst_fail(err, PST_E_INVALID, NULL_REFUSED);
     pst_row row;
-    pst_rc rc = pst_reader_read(sink->reader, msg, &row, err);
+    pst_rc rc = pst_reader_read(sink->columns.reader, msg, &row, err);
     if (rc == PST_OK && route)
         rc = pst_partitioner_fill(sink->partitioner, msg, row.cells + row.n, &route->path,
                                   &route->time_ms, err);
     if (rc == PST_OK)
-        rc = sink->format->row(sink->writer, &row, out, err);
+        rc = sink->format->row(sink->columns.writer, &row, out, err);
+    return rc;
+}
+
+/* As Connect has it: transforms come before the sink, so a Filter may drop a null value
+   that behavior.on.null.values=fail would not take. The partitioner sees the value as it
+   came. */
+static pst_rc encode_transformed(void *self, const pst_msg *msg, pst_buf *out,
+                                 pst_route *route, pst_err *err)
+{
+    pst_sink *sink = self;
+    pst_row row;
+    bool keep = true;
+    pst_rc rc = pst_reader_read(sink->columns.reader, msg, &row, err);
+    const pst_cell *extra = rc == PST_OK ? row.cells + row.n : NULL;
+    if (rc == PST_OK)
+        rc = pst_transforms_apply(sink->columns.transforms, msg, &row, &keep, err);
+    if (rc != PST_OK || !keep ||
+        (!msg->value.p && sink->conf->on_null == PST_NULL_IGNORE))
+        return rc;
+    if (!msg->value.p && sink->conf->on_null == PST_NULL_FAIL)
+        return pst_fail(err, PST_E_INVALID, NULL_REFUSED);
+    if (route)
+        rc = pst_partitioner_fill(sink->partitioner, msg, extra, &route->path,
+                                  &route->time_ms, err);
+    if (rc == PST_OK)
+        rc = sink->format->row(sink->columns.writer, &row, out, err);
     return rc;
 }
 
@@ -54,7 +81,9 @@ static pst_rc encode(void *self, const pst_msg *msg, pst_buf *out, pst_route *ro
 static pst_rc encode_with_headers(void *self, const pst_msg *msg, pst_buf *out,
                                   pst_route *route, pst_err *err)
 {
-    pst_rc rc = encode(self, msg, out, route, err);
+    pst_sink *sink = self;
+    pst_rc rc = sink->columns.transforms ? encode_transformed(self, msg, out, route, err)
+                                         : encode(self, msg, out, route, err);
     if (msg->headers)
         pst_kafka_headers_drop(msg->headers);
     return rc;
@@ -62,7 +91,8 @@ static pst_rc encode_with_headers(void *self, const pst_msg *msg, pst_buf *out,
 
 /* Told in each object's metadata: objects with another fingerprint have other columns or
    another dialect. */
-static void fingerprint(const pst_s3csv_conf *conf, char out[17])
+static void fingerprint(const pst_s3csv_conf *conf, const pst_transforms *transforms,
+                        char out[17])
 {
     uint32_t rows = pst_conf_sum(0, &pst_reader_section, &conf->reader);
     const void *settings;
@@ -71,6 +101,8 @@ static void fingerprint(const pst_s3csv_conf *conf, char out[17])
     rows = pst_crc32c(rows, &conf->on_null, sizeof conf->on_null);
     if (pst_layout_is_routed((pst_layout)conf->objects.layout))
         rows = pst_conf_sum(rows, &pst_partitioner_section, &conf->partitioner);
+    if (transforms)
+        rows = pst_transforms_sum(transforms, rows);
     const pst_compression *method = pst_compress_method(&conf->compress);
     if (method)
         text = pst_crc32c(text, method->name, strlen(method->name));
@@ -85,10 +117,8 @@ static void stop(pst_sink *sink)
         return;
     pst_objects_free(sink->objects);
     pst_store_close(sink->store);
-    if (sink->writer)
-        sink->format->close(sink->writer);
+    pst_s3csv_close_columns(sink->conf, &sink->columns);
     pst_partitioner_free(sink->partitioner);
-    pst_reader_free(sink->reader);
     pst_free(sink);
 }
 
@@ -100,7 +130,7 @@ static pst_rc open_partitioner(pst_sink *sink, pst_err *err)
         .layout = (pst_layout)sink->conf->objects.layout,
         .clock = sink->env.clock,
         .topics_dir = sink->conf->objects.topics_dir,
-        .columns = pst_reader_extra(sink->reader, &n),
+        .columns = pst_reader_extra(sink->columns.reader, &n),
     };
     if (!pst_layout_is_routed(options.layout))
         return PST_OK;
@@ -111,11 +141,14 @@ static pst_rc open_encoder(pst_sink *sink, pst_err *err)
 {
     const pst_s3csv_conf *conf = sink->conf;
     sink->format = pst_s3csv_format(conf, NULL);
-    pst_rc rc = pst_s3csv_open_columns(conf, &sink->reader, &sink->writer, err);
+    pst_rc rc =
+        pst_s3csv_open_columns(conf, sink->env.connector_props, &sink->columns, err);
     rc = rc ? rc : open_partitioner(sink, err);
     if (rc != PST_OK)
         return rc;
-    bool headers = pst_reader_set_headers(sink->reader, pst_kafka_header);
+    pst_transforms *transforms = sink->columns.transforms;
+    bool headers = pst_reader_set_headers(sink->columns.reader, pst_kafka_header);
+    headers |= transforms && pst_transforms_set_headers(transforms, pst_kafka_header);
     const pst_compression *method = pst_compress_method(&conf->compress);
     pst_s3csv_extension(conf, sink->extension);
     sink->encoder =
@@ -126,9 +159,11 @@ static pst_rc open_encoder(pst_sink *sink, pst_err *err)
                       .compression_header = method && conf->compress.header,
                       .routed = sink->partitioner != NULL,
                       .begin = begin,
-                      .encode = headers ? encode_with_headers : encode,
+                      .encode = headers      ? encode_with_headers
+                                : transforms ? encode_transformed
+                                             : encode,
                       .self = sink};
-    fingerprint(conf, sink->encoder.schema);
+    fingerprint(conf, transforms, sink->encoder.schema);
     return rc;
 }
 

@@ -11,6 +11,7 @@
 #include "runtime/objects.h"
 #include "runtime/partitioner.h"
 #include "store/store.h"
+#include "transform/transform.h"
 
 enum pst_null_values { PST_NULL_WRITE, PST_NULL_IGNORE, PST_NULL_FAIL };
 
@@ -20,6 +21,7 @@ typedef struct pst_s3csv_conf {
     char *topics_regex;
     int on_null; /* enum pst_null_values */
     pst_reader_conf reader;
+    pst_transforms_conf transforms;
     int format; /* format.class */
     pst_csv_conf csv;
     pst_jsonl_conf jsonl;
@@ -30,10 +32,16 @@ typedef struct pst_s3csv_conf {
 } pst_s3csv_conf;
 
 extern const pst_conf_spec pst_s3csv_spec;
-/* The reader of the settings' columns, with the partitioner's fields behind them, and the
-   writer; what was made is the caller's, also after an error. */
-pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, pst_reader **reader,
-                              pst_writer **writer, pst_err *err) PST_MUST;
+/* What a record goes through. */
+typedef struct pst_s3csv_columns {
+    pst_reader *reader; /* the settings' columns, the partitioner's fields behind them */
+    pst_transforms *transforms; /* NULL = none */
+    pst_writer *writer;
+} pst_s3csv_columns;
+/* What was made is the caller's, also after an error. props: where transforms.… are. */
+pst_rc pst_s3csv_open_columns(const pst_s3csv_conf *conf, const pst_props *props,
+                              pst_s3csv_columns *out, pst_err *err) PST_MUST;
+void pst_s3csv_close_columns(const pst_s3csv_conf *conf, pst_s3csv_columns *columns);
 /* Schema, select list, CSV settings and the partitioner's fields each are right: do they
    go together? What is wrong goes to the report, at the setting it is about. */
 void pst_s3csv_check_columns(const pst_s3csv_conf *conf, const pst_props *props,

@@ -62,6 +62,7 @@ static const pst_conf_part parts[] = {
     {&pst_connector_section, AT(connector)},
     {&own_section, 0},
     {&pst_reader_section, AT(reader)},
+    {&pst_transforms_section, AT(transforms)},
     {&pst_csv_section, AT(csv)},
     {&pst_jsonl_section, AT(jsonl)},
     {&pst_compress_section, AT(compress)},
@@ -147,6 +148,12 @@ static void check(const void *opaque, const pst_props *props, pst_conf_report *r
     pst_s3csv_check_columns(conf, props, report);
 }
 
+/* A transform's settings have an alias in their names: its own tables know them. */
+static pst_rc other(const char *key, const char *value, pst_err *err)
+{
+    return pst_transforms_owns(key) ? PST_OK : pst_kafka_check_property(key, value, err);
+}
+
 const pst_conf_spec pst_s3csv_spec = {
     .name = "S3CsvSink",
     .doc = "Lands Kafka topics of JSON records as CSV (or JSON lines) objects in S3, "
@@ -156,6 +163,6 @@ const pst_conf_spec pst_s3csv_spec = {
     .parts = parts,
     .n_parts = sizeof parts / sizeof *parts,
     .size = sizeof(pst_s3csv_conf),
-    .other = pst_kafka_check_property,
+    .other = other,
     .check = check,
 };

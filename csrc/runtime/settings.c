@@ -116,10 +116,6 @@ static const pst_setting connector_rows[] = {
      .doc = "Adds Connect's __connect.errors.* headers to dead letters: topic, "
             "partition, offset, connector.name, task.id, stage, class.name and "
             "exception.*."},
-    {.name = "transforms",
-     .type = PST_CONF_STRING,
-     .flags = PST_CONF_LATER,
-     .doc = "Aliases of the transformations to apply."},
 };
 
 const pst_conf_section pst_connector_section = {
