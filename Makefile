@@ -14,7 +14,7 @@ VERSION := $(shell cat VERSION)
 SOURCES := $(wildcard $(shell cat csrc/sources.txt))
 DAEMON_SOURCES := $(wildcard csrc/daemon/*.c)
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
-DAEMON_OBJECTS := $(DAEMON_SOURCES:%.c=$(BUILD)/obj/%.o)
+DAEMON_OBJECTS := $(DAEMON_SOURCES:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/page.o
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
 
@@ -65,6 +65,14 @@ $(BUILD)/obj/%.o: %.c VERSION Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# The status page, as a C array.
+$(BUILD)/obj/page.c: scripts/page.py $(wildcard csrc/daemon/page/*)
+	@mkdir -p $(@D)
+	@echo "  PAGE  $@"
+	$(Q)$(firstword $(wildcard $(PYTHON)) python3) scripts/page.py $@
+$(BUILD)/obj/page.o: $(BUILD)/obj/page.c csrc/daemon/page.h Makefile
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(BUILD)/libpenstock.a: $(OBJECTS)
 	@rm -f $@

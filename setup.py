@@ -19,6 +19,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from glob import glob
@@ -150,6 +151,14 @@ def compile_all(paths: list[str], folder: Path) -> list[str]:
         return list(pool.map(one, paths))
 
 
+def compile_page(folder: Path) -> str:
+    """The status page as an object file."""
+    source, target = folder / "page.c", folder / "page.o"
+    run([sys.executable, "scripts/page.py", str(source)])
+    run([*compiler(), *compile_flags(), "-c", str(source), "-o", str(target)])
+    return str(target)
+
+
 def prebuilt(name: str) -> Path | None:
     """A file that $PST_PREBUILT has ready, or None. Raises FileNotFoundError."""
     folder = os.environ.get("PST_PREBUILT")
@@ -222,7 +231,10 @@ class build_daemon(build_scripts):
             shutil.copy2(ready, target)
             return
         core = core_of(self.distribution)
-        objects = compile_all(sources("csrc/daemon/*.c"), core.parent / "daemon")
+        folder = core.parent / "daemon"
+        objects = [
+            *compile_all(sources("csrc/daemon/*.c"), folder), compile_page(folder)
+        ]  # fmt: skip
         parts = [*compiler(), *objects, str(core), *link_flags()]
         run([*parts, *pkg_config("--libs", DAEMON_PACKAGES), "-o", str(target)])
 

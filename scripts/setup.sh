@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh build   for `make` and `make demo`: compiler, libraries, .venv
 #   scripts/setup.sh test    for `make test` and `make lint` too: test tools, services
-#   scripts/setup.sh airflow for a whole Airflow too: PostgreSQL, Chromium
+#   scripts/setup.sh airflow for a whole Airflow too: PostgreSQL
 #
 # As root missing packages are installed; otherwise one line names them. What is there
 # is asked of the machine (programs on PATH, pkg-config), not of the package manager, so
@@ -82,6 +82,8 @@ check_test() {
     need_program java default-jre-headless
     need_program mvn maven
     need_program go golang-go
+    need_program npm npm
+    need_program chromium chromium
 }
 
 # For the plugin of s3.client=libs3 and its tests; a distribution may not have it.
@@ -97,7 +99,6 @@ install_optional() {
 check_airflow() {
     need_file '/usr/lib/postgresql/*/bin/initdb' postgresql
     need_program setpriv util-linux
-    need_program chromium chromium
 }
 
 install_missing() {

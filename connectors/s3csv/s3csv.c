@@ -274,6 +274,11 @@ static void stats(const pst_sink *sink, pst_sink_stats *out)
     pst_objects_stats(sink->objects, out);
 }
 
+static void progress(pst_sink *sink, pst_progress *out)
+{
+    pst_objects_progress(sink->objects, out);
+}
+
 static const pst_conf_list *topics(const void *opaque, const char **regex)
 {
     const pst_s3csv_conf *conf = opaque;
@@ -293,6 +298,7 @@ static const pst_sink_ops ops = {
     .committed = committed,
     .close = close_partitions,
     .stats = stats,
+    .progress = progress,
     .stop = stop,
 };
 

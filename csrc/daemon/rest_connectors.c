@@ -9,7 +9,7 @@
 
 /* ---- pieces ---- */
 
-static const char *target_name(pst_target target)
+const char *rest_target_name(pst_target target)
 {
     static const char *const names[] = {[PST_TARGET_RUNNING] = "RUNNING",
                                         [PST_TARGET_PAUSED] = "PAUSED",
@@ -18,7 +18,7 @@ static const char *target_name(pst_target target)
 }
 
 /* Connect's words; a source that has read all there is has stopped by itself. */
-static const char *task_state(const pst_task_view *task)
+const char *rest_task_state(const pst_task_view *task)
 {
     static const char *const names[] = {
         [PST_TASK_STARTING] = "UNASSIGNED", [PST_TASK_RUNNING] = "RUNNING",
@@ -30,8 +30,8 @@ static const char *task_state(const pst_task_view *task)
 
 static json_t *task_json(const struct pst_rest *rest, const pst_task_view *task)
 {
-    json_t *out = json_pack("{s:i, s:s, s:s}", "id", task->id, "state", task_state(task),
-                            "worker_id", rest->worker_id);
+    json_t *out = json_pack("{s:i, s:s, s:s}", "id", task->id, "state",
+                            rest_task_state(task), "worker_id", rest->worker_id);
     if (task->state == PST_TASK_FAILED && !task->ending)
         json_object_set_new(out, "trace", json_string(task->trace));
     return out;
@@ -44,7 +44,7 @@ json_t *rest_status_json(const struct pst_rest *rest, const pst_connector_view *
     for (size_t i = 0; i < view->n_tasks; i++)
         json_array_append_new(tasks, task_json(rest, &view->tasks[i]));
     return json_pack("{s:s, s:{s:s, s:s}, s:o, s:s}", "name", view->name, "connector",
-                     "state", restarting ? "RESTARTING" : target_name(view->target),
+                     "state", restarting ? "RESTARTING" : rest_target_name(view->target),
                      "worker_id", rest->worker_id, "tasks", tasks, "type",
                      view->plugin->type);
 }

@@ -17,6 +17,7 @@
  *   rest_store.c       config.storage.dir
  *   rest_config.c      a connector's settings between JSON and properties
  *   rest_offsets.c     /connectors/{name}/offsets
+ *   rest_page.c        the status page for browsers, and what it asks
  *   rest_lane.c        the thread that may wait
  *
  * A handler sees a request and fills an answer; it knows nothing of HTTP's transport, and
@@ -76,6 +77,7 @@ typedef struct rest_request {
     size_t n_segments;
     rest_query queries[REST_QUERIES_MAX];
     size_t n_queries;
+    bool html;  /* a browser asks for a page */
     char *text; /* holds all these */
     const char *body;
     size_t body_n;
@@ -85,8 +87,9 @@ typedef struct rest_answer {
     int status;
     char *body; /* owned; NULL = none */
     size_t body_n;
-    const char *type; /* NULL = JSON */
-    char *location;   /* path of what was made; owned */
+    const char *type;   /* NULL = JSON */
+    const char *policy; /* Content-Security-Policy; NULL = none */
+    char *location;     /* path of what was made; owned */
     char allow[64];
 } rest_answer;
 
@@ -191,6 +194,8 @@ void rest_no_class(rest_answer *answer, const char *class);
 
 /* ---- rest_connectors.c ---- */
 
+const char *rest_target_name(pst_target target);
+const char *rest_task_state(const pst_task_view *task); /* Connect's words */
 json_t *rest_status_json(const struct pst_rest *rest, const pst_connector_view *view,
                          bool restarting) PST_MUST;
 json_t *rest_info_json(const pst_connector_view *view) PST_MUST;
@@ -202,6 +207,8 @@ int rest_task_id(const rest_request *request); /* of the path; -1 = no number */
 /* ---- handlers ---- */
 
 void rest_root(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_page(struct pst_rest *, const rest_request *, rest_answer *);
+void rest_page_status(struct pst_rest *, const rest_request *, rest_answer *);
 void rest_health(struct pst_rest *, const rest_request *, rest_answer *);
 void rest_ready(struct pst_rest *, const rest_request *, rest_answer *);
 void rest_metrics(struct pst_rest *, const rest_request *, rest_answer *);

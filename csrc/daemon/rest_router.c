@@ -11,6 +11,7 @@
 
 static const rest_route routes[] = {
     {"GET", "/", rest_root, true},
+    {"GET", "/penstock/status", rest_page_status, false},
     {"GET", "/health", rest_health, false},
     {"GET", "/ready", rest_ready, false},
     {"GET", "/metrics", rest_metrics, false},
@@ -42,6 +43,9 @@ static const rest_route routes[] = {
     {"PATCH", "/connectors/?/offsets", rest_alter_offsets, true},
     {"DELETE", "/connectors/?/offsets", rest_reset_offsets, true},
 };
+
+/* The same path for browsers. */
+static const rest_route page = {"GET", "/", rest_page, false};
 
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 
@@ -197,6 +201,9 @@ static void answer_options(rest_answer *answer)
 const rest_route *rest_route_of(const rest_request *request, rest_answer *answer)
 {
     bool head = strcmp(request->method, "HEAD") == 0;
+    bool get = head || strcmp(request->method, "GET") == 0;
+    if (get && request->html && request->n_segments == 0)
+        return &page;
     for (size_t i = 0; i < N_ROUTES; i++)
         if (strcmp(head ? "GET" : request->method, routes[i].method) == 0 &&
             matches(&routes[i], request))

@@ -162,6 +162,11 @@ static void add_headers(struct MHD_Response *response, const rest_call *call)
             MHD_add_response_header(response, "Location", url);
         pst_free(url);
     }
+    if (answer->policy) {
+        MHD_add_response_header(response, "Content-Security-Policy", answer->policy);
+        MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+        MHD_add_response_header(response, "Vary", "Accept");
+    }
     MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 }
@@ -226,6 +231,8 @@ static bool begin(rest_call *call, const char *url, const char *method)
     if (!parse(call, url, method) ||
         !rest_allowed(call->listener, &call->request, &headers, &call->answer))
         return false;
+    const char *accept = header(call->connection, "Accept");
+    call->request.html = accept && strstr(accept, "text/html");
     call->route = rest_route_of(&call->request, &call->answer);
     return call->route && fits(call);
 }

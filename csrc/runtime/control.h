@@ -51,6 +51,10 @@ void pst_worker_names_free(char **names, size_t n);
 pst_rc pst_worker_look(pst_worker *worker, const char *name,
                        pst_connector_view *out) PST_MUST;
 void pst_connector_view_done(pst_connector_view *view);
+/* What a task says now: a copy, but for strings of the status, which live as long as it
+   has these settings. progress: may be NULL; empty for a source. */
+pst_rc pst_worker_progress(pst_worker *worker, const char *name, int task,
+                           pst_task_status *status, pst_progress *progress) PST_MUST;
 /* Kafka's cluster id as a task has learnt it; "" before. */
 void pst_worker_cluster(pst_worker *worker, char *out, size_t size);
 

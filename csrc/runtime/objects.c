@@ -338,6 +338,7 @@ void pst_part_took(pst_part *part, const pst_msg *msg)
 {
     part->read_pos = msg->offset + 1;
     part->last_msg = msg;
+    part->records++;
     part->objects->stats.records++;
     pst_part_set_deadline(part);
 }
@@ -523,11 +524,9 @@ static void gather_stats(pst_objects *objects, int64_t now)
     int64_t oldest = 0, bytes = 0;
     bool stalled = false;
     for (pst_part *p = objects->parts; p; p = p->next) {
-        const pst_window *first = p->line   ? &p->line->window
-                                  : p->plan ? p->plan
-                                            : p->open;
-        if (first && first->records && now - first->first_ms > oldest)
-            oldest = now - first->first_ms;
+        int64_t age = pst_part_age_ms(p, now);
+        if (age > oldest)
+            oldest = age;
         for (const sealed *s = p->line; s; s = s->next)
             bytes += (int64_t)s->held;
         stalled |= p->failing_since_ms && now - p->failing_since_ms > STALLED_MS;

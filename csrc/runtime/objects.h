@@ -91,5 +91,6 @@ void pst_objects_committed(pst_objects *objects, const pst_tp *tps, size_t n,
                            int64_t asked_ms);
 void pst_objects_close(pst_objects *objects, const pst_tp *tps, size_t n);
 void pst_objects_stats(const pst_objects *objects, pst_sink_stats *out);
+void pst_objects_progress(pst_objects *objects, pst_progress *out);
 
 #endif

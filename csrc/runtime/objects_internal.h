@@ -1,7 +1,8 @@
 /*
  * objects_internal.h - shared by objects.c (life and records), objects_open.c (recovery
  * of assigned partitions), objects_upload.c (sealed windows to the chain and back),
- * objects_commit.c (what is durable) and objects_routed.c (several objects a window).
+ * objects_commit.c (what is durable), objects_routed.c (several objects a window) and
+ * objects_progress.c (for those who look).
  */
 #ifndef PST_RUNTIME_OBJECTS_INTERNAL_H
 #define PST_RUNTIME_OBJECTS_INTERNAL_H
@@ -50,6 +51,8 @@ typedef struct pst_part {
     bool in_flight, orphan, opening, asked, reopen, flush;
     int64_t retry_at_ms, failing_since_ms, complained_ms;
     unsigned attempts;
+    int64_t records;  /* taken */
+    int64_t told_pos; /* of the chain, as it was last told */
     /* what the commit is to say */
     bool commit_due;
     bool commit_first; /* no object before the commit is there */
@@ -100,6 +103,9 @@ struct pst_objects {
     int64_t counted_ms, errors_counted;
     pthread_mutex_t stats_lock;
     pst_sink_stats stats;
+    pst_object_progress last[PST_OBJECTS_TOLD]; /* a ring */
+    uint64_t n_last;
+    char trouble[900]; /* what failed last */
 };
 
 static inline int64_t now_ms(const pst_objects *objects)
@@ -124,6 +130,11 @@ bool pst_part_window_full(const pst_part *part);
    taken while the record is still there. */
 void pst_part_settle_last(pst_part *part);
 pst_rc pst_part_fail_log(const pst_part *part, int64_t offset, pst_err *err);
+
+/* objects_progress.c */
+void pst_objects_note_landed(pst_objects *objects, const char *url,
+                             const pst_window *window);
+int64_t pst_part_age_ms(const pst_part *part, int64_t now);
 
 /* objects_upload.c */
 pst_rc pst_part_seal(pst_part *part, pst_err *err) PST_MUST;

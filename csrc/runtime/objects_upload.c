@@ -122,6 +122,7 @@ static void tell_landed(pst_part *part, const sealed *head)
     snprintf(objects->stats.last_object, sizeof objects->stats.last_object, "%s",
              part->url);
     pthread_mutex_unlock(&objects->stats_lock);
+    pst_objects_note_landed(objects, part->url, window);
 }
 
 static void pop_line(pst_part *part)
@@ -254,6 +255,8 @@ pst_rc pst_part_back_off(pst_part *part, const char *what, const pst_err *why,
         wait = why->after_ms < 60000 ? why->after_ms : 60000;
     part->retry_at_ms = now + wait;
     pst_metrics_add(objects->env->metrics, PST_M_RETRIES, 1);
+    snprintf(objects->trouble, sizeof objects->trouble, "%s-%d: %s fails: %s",
+             part->chain.topic, part->chain.partition, what, why->text);
     complain(part, what, why, now, wait);
     return PST_OK;
 }

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "io/kafka.h"
+#include "runtime/progress.h"
 
 #include <stdatomic.h>
 
@@ -171,6 +172,8 @@ typedef struct pst_sink_ops {
     /* Partitions go away; what is buffered for them is dropped. */
     void (*close)(pst_sink *sink, const pst_tp *tps, size_t n);
     void (*stats)(const pst_sink *sink, pst_sink_stats *out);
+    /* All but `end`, and what is filled in. NULL = it has nothing to tell. */
+    void (*progress)(pst_sink *sink, pst_progress *out);
     void (*stop)(pst_sink *sink); /* frees; NULL is fine */
 } pst_sink_ops;
 

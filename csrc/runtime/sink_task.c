@@ -269,6 +269,17 @@ static pst_rc make_consumer(sink_task *task, pst_err *err)
     return pst_consumer_new(&task->consumer, &config, err);
 }
 
+/* It cannot start yet, and why. */
+static void tell_trouble(sink_task *task, const char *what, const pst_err *why)
+{
+    pst_progress *p = task->run->fill;
+    if (!p || task->sink)
+        return;
+    pst_progress_clear(p);
+    snprintf(p->trouble, sizeof p->trouble, "%s: %s", what, why->text);
+    task->run->fill = task->run->progress(task->run->self, p);
+}
+
 static pst_rc wait_for_kafka(sink_task *task, pst_err *err)
 {
     int64_t until = mono(task) + task->env->startup_timeout_ms;
@@ -281,6 +292,7 @@ static pst_rc wait_for_kafka(sink_task *task, pst_err *err)
             return PST_OK;
         if (pst_cancelled(task->env->cancel))
             return pst_fail(err, PST_E_STOPPED, "stopped before Kafka answered");
+        tell_trouble(task, "Kafka", &why);
         if (!why.retriable || mono(task) >= until) {
             task->run->unreachable = true;
             *err = why;
@@ -294,6 +306,7 @@ static pst_rc wait_for_kafka(sink_task *task, pst_err *err)
 static void tell_waiting(sink_task *task, const char *what, const pst_err *why)
 {
     int64_t now = mono(task);
+    tell_trouble(task, what, why);
     if (task->reminded_ms && now - task->reminded_ms < REMIND_MS)
         return;
     task->reminded_ms = now;
@@ -426,6 +439,18 @@ static int poll_ms(const sink_task *task, int64_t next_ms)
     return (int)(wait < 0 ? 0 : wait > most ? most : wait);
 }
 
+static void tell_progress(sink_task *task)
+{
+    pst_progress *p = task->run->fill;
+    if (!p || !task->ops->progress)
+        return;
+    task->ops->progress(task->sink, p);
+    for (size_t i = 0; i < p->n_parts; i++)
+        p->parts[i].end =
+            pst_consumer_end(task->consumer, p->parts[i].topic, p->parts[i].partition);
+    task->run->fill = task->run->progress(task->run->self, p);
+}
+
 static void tell(sink_task *task)
 {
     int64_t now = mono(task);
@@ -436,6 +461,7 @@ static void tell(sink_task *task)
     pst_metrics_look(task->env->metrics, now, task->rested);
     if (task->run->report)
         task->run->report(task->run->self, &task->run->stats, true, task->rested);
+    tell_progress(task);
 }
 
 static bool told_to_pause(const sink_task *task)

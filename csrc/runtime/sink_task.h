@@ -17,6 +17,9 @@ typedef struct pst_sink_run {
     void (*report)(void *self, const pst_sink_stats *stats, bool running, bool paused);
     /* Likewise, when a partition of this topic is assigned or committed; may be NULL. */
     void (*topic)(void *self, const char *topic);
+    /* Likewise, after report(); gives back the one to fill in next. NULL = not wanted. */
+    pst_progress *(*progress)(void *self, pst_progress *filled);
+    pst_progress *fill; /* the first one: zeroed, the caller's */
     void *self;
     /* Results. */
     bool unreachable;

@@ -78,6 +78,9 @@ typedef struct pst_task_status {
     int64_t records;  /* read from, or acknowledged by, Kafka */
     int64_t rows, objects, bytes, skipped, errors, adopted;
     int64_t undelivered;
+    int64_t dead_letters, buffered_bytes,
+        oldest_unflushed_ms; /* sinks: as they are now */
+    bool stalled;
     double seconds;
     const char *guarantee; /* sinks: what the store lets them promise; NULL = not known */
     char last_object[1200];

@@ -41,8 +41,9 @@ typedef struct pst_task_entry {
     pthread_t thread;
     pst_task_life life;   /* under worker->lock */
     bool again;           /* restart it; likewise */
-    pthread_mutex_t lock; /* of status */
+    pthread_mutex_t lock; /* of status and shown */
     pst_task_status status;
+    pst_progress *shown, *spare; /* sinks; while it runs the task has the spare one */
     pst_task_offset *offsets;
     pst_metrics metrics;
 } pst_task_entry;

@@ -51,6 +51,16 @@ static void reset_status(pst_task_entry *task)
                                      .state = PST_TASK_STARTING};
 }
 
+/* Memory that is touched only as far as it is filled in. */
+static bool make_progress(pst_task_entry *task)
+{
+    if (!task->setup->plugin->sink)
+        return true;
+    task->shown = pst_calloc(1, sizeof *task->shown);
+    task->spare = pst_calloc(1, sizeof *task->spare);
+    return task->shown && task->spare;
+}
+
 pst_rc pst_task_init(pst_task_entry *task, pst_entry *entry, const pst_setup *setup,
                      int index)
 {
@@ -63,7 +73,7 @@ pst_rc pst_task_init(pst_task_entry *task, pst_entry *entry, const pst_setup *se
     pst_metrics_init(&task->metrics);
     task->id = pst_asprintf("%s-%d", conf->name, index);
     task->offsets = pst_calloc(PST_TASK_OFFSETS_MAX, sizeof *task->offsets);
-    if (!task->id || !task->offsets)
+    if (!task->id || !task->offsets || !make_progress(task))
         return PST_E_NOMEM;
     task->env = (pst_task_env){
         .connector = conf->name,
@@ -95,6 +105,8 @@ void pst_task_done(pst_task_entry *task)
     free_cancels(task);
     pst_free(task->id);
     pst_free(task->offsets);
+    pst_free(task->shown);
+    pst_free(task->spare);
 }
 
 /* ---- running ---- */
@@ -154,8 +166,22 @@ static void report_sink(void *self, const pst_sink_stats *stats, bool running,
     status->errors = stats->errors;
     status->adopted = stats->adopted;
     status->guarantee = stats->guarantee;
+    status->dead_letters = stats->dead_letters;
+    status->buffered_bytes = stats->buffered_bytes;
+    status->oldest_unflushed_ms = stats->oldest_unflushed_ms;
+    status->stalled = stats->stalled;
     memcpy(status->last_object, stats->last_object, sizeof status->last_object);
     pthread_mutex_unlock(&task->lock);
+}
+
+static pst_progress *report_progress(void *self, pst_progress *filled)
+{
+    pst_task_entry *task = self;
+    pthread_mutex_lock(&task->lock);
+    pst_progress *spare = task->shown;
+    task->shown = filled;
+    pthread_mutex_unlock(&task->lock);
+    return spare;
 }
 
 /* Its share of buffer.memory for what is prefetched, by the sinks there are now. */
@@ -191,11 +217,14 @@ static pst_rc run_sink(pst_task_entry *task, pst_err *err)
         .shutdown_timeout_ms = worker->conf.shutdown_timeout_ms,
         .report = report_sink,
         .topic = note_topic,
+        .progress = report_progress,
+        .fill = task->spare,
         .self = task,
         .offsets = task->offsets,
     };
     pst_rc rc = pst_sink_task_run(&run, err);
     give_queue(worker, run.queue_bytes);
+    task->spare = run.fill;
     report_sink(task, &run.stats, false, false);
     pthread_mutex_lock(&task->lock);
     task->status.unreachable = run.unreachable;
@@ -316,5 +345,7 @@ void pst_task_join(pst_task_entry *task)
     (void)!make_cancels(task); /* or else at its start */
     pthread_mutex_lock(&task->lock);
     reset_status(task);
+    if (task->shown)
+        pst_progress_clear(task->shown);
     pthread_mutex_unlock(&task->lock);
 }

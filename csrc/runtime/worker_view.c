@@ -129,6 +129,31 @@ void pst_connector_view_done(pst_connector_view *view)
     *view = (pst_connector_view){.plugin = NULL};
 }
 
+static void copy_progress(pst_task_entry *task, pst_task_status *status,
+                          pst_progress *progress)
+{
+    pthread_mutex_lock(&task->lock);
+    *status = task->status;
+    if (progress && task->shown)
+        pst_progress_copy(progress, task->shown);
+    pthread_mutex_unlock(&task->lock);
+}
+
+pst_rc pst_worker_progress(pst_worker *worker, const char *name, int task,
+                           pst_task_status *status, pst_progress *progress)
+{
+    if (progress)
+        pst_progress_clear(progress);
+    pthread_mutex_lock(&worker->lock);
+    pst_entry *entry = pst_worker_find(worker, name);
+    const pst_setup *setup = !entry ? NULL : entry->next ? entry->next : entry->now;
+    bool there = setup && task >= 0 && (size_t)task < setup->n_tasks;
+    if (there)
+        copy_progress(&setup->tasks[task], status, progress);
+    pthread_mutex_unlock(&worker->lock);
+    return there ? PST_OK : PST_E_NOT_FOUND;
+}
+
 void pst_worker_cluster(pst_worker *worker, char *out, size_t size)
 {
     pthread_mutex_lock(&worker->lock);

@@ -6,6 +6,7 @@ minutes; everything later is a look at the cache. Errors are one line each.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -25,6 +26,8 @@ MINIO_VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
 MAVEN_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 PROMETHEUS_MODULE = "github.com/prometheus/prometheus"
 PROMETHEUS_VERSION = "v0.305.1"
+AXE_VERSION = "4.14.1"
+AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
 GO_TOOLCHAIN = "golang.org/toolchain@v0.0.1-go1.24.8.linux-{arch}"
 
 _HERE = Path(__file__).resolve().parent
@@ -144,8 +147,33 @@ def prometheus_folder() -> Path:
     return cache.ensure(f"prometheus-{PROMETHEUS_VERSION}", _build_prometheus)
 
 
+def _fetch_axe(folder: Path) -> None:
+    npm = _program("npm", "npm")
+    _say(f"fetching axe-core {AXE_VERSION}")
+    _run(
+        "npm (axe-core)",
+        [
+            npm, "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit",
+            "--no-fund", "--no-save", f"axe-core@{AXE_VERSION}",
+        ],
+    )  # fmt: skip
+    script = _axe_script(folder)
+    if hashlib.sha256(script.read_bytes()).hexdigest() != AXE_SHA256:
+        raise ServiceError(f"axe-core {AXE_VERSION} is not the one that is pinned")
+
+
+def _axe_script(folder: Path) -> Path:
+    return folder / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def axe_core() -> Path:
+    """axe-core's script, for the accessibility of pages; fetched if need be."""
+    return _axe_script(cache.ensure(f"axe-core-{AXE_VERSION}", _fetch_axe))
+
+
 def everything() -> None:
-    """Kafka, MinIO and Prometheus, fetched if need be. Raises ServiceError."""
+    """All of them, fetched if need be. Raises ServiceError."""
     kafka_jars()
     minio_binary()
     prometheus_folder()
+    axe_core()
