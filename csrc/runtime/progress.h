@@ -32,7 +32,7 @@ typedef struct pst_object_progress {
 } pst_object_progress;
 
 typedef struct pst_progress {
-    int64_t told_ms; /* monotonic: when; 0 = never */
+    int64_t told_ms;            /* monotonic: when; 0 = never */
     size_t n_parts, n_assigned; /* told, and all there are */
     size_t n_objects;
     char trouble[900]; /* why objects do not land, or it cannot start; "" = fine */
