@@ -257,6 +257,8 @@ pst_rc pst_part_back_off(pst_part *part, const char *what, const pst_err *why,
     pst_metrics_add(objects->env->metrics, PST_M_RETRIES, 1);
     snprintf(objects->trouble, sizeof objects->trouble, "%s-%d: %s fails: %s",
              part->chain.topic, part->chain.partition, what, why->text);
+    if (part->opening && objects->host && objects->host->trouble)
+        objects->host->trouble(objects->host->self, objects->trouble);
     complain(part, what, why, now, wait);
     return PST_OK;
 }

@@ -130,6 +130,8 @@ typedef struct pst_sink_host {
     int64_t (*end)(void *self, const char *topic, int32_t partition);
     /* Something has ended in the background: tick() should come soon. May be NULL. */
     void (*wake)(void *self);
+    /* While open() waits, from its thread: why. May be NULL. */
+    void (*trouble)(void *self, const char *text);
     void *self;
 } pst_sink_host;
 

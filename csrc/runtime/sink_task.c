@@ -105,6 +105,17 @@ static void host_wake(void *self)
     pst_consumer_wake(((sink_task *)self)->consumer);
 }
 
+static void host_trouble(void *self, const char *text)
+{
+    sink_task *task = self;
+    pst_progress *p = task->run->fill;
+    if (!p)
+        return;
+    pst_progress_clear(p);
+    snprintf(p->trouble, sizeof p->trouble, "%s", text);
+    task->run->fill = task->run->progress(task->run->self, p);
+}
+
 /* ---- commits ---- */
 
 /* Keeps [first, next) of each partition for the summary. An older commit may be answered
@@ -272,12 +283,10 @@ static pst_rc make_consumer(sink_task *task, pst_err *err)
 /* It cannot start yet, and why. */
 static void tell_trouble(sink_task *task, const char *what, const pst_err *why)
 {
-    pst_progress *p = task->run->fill;
-    if (!p || task->sink)
-        return;
-    pst_progress_clear(p);
-    snprintf(p->trouble, sizeof p->trouble, "%s: %s", what, why->text);
-    task->run->fill = task->run->progress(task->run->self, p);
+    char text[sizeof why->text + 100];
+    snprintf(text, sizeof text, "%s: %s", what, why->text);
+    if (!task->sink)
+        host_trouble(task, text);
 }
 
 static pst_rc wait_for_kafka(sink_task *task, pst_err *err)
@@ -648,6 +657,7 @@ pst_rc pst_sink_task_run(pst_sink_run *run, pst_err *err)
                                 .seek = host_seek,
                                 .end = host_end,
                                 .wake = host_wake,
+                                .trouble = host_trouble,
                                 .self = &task};
     pst_rc rc = start(&task, err);
     if (rc == PST_OK) {
