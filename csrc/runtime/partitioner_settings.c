@@ -152,9 +152,16 @@ const pst_conf_section pst_partitioner_section = {
 
 /* ---- what goes together ---- */
 
+/* And is not what it would be anyway, as in what --print-config prints? */
 static bool given(const pst_props *props, const char *key)
 {
-    return pst_props_find(props, key) != NULL;
+    const pst_prop *prop = pst_props_find(props, key);
+    if (!prop || prop->broken)
+        return prop != NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].name, key) == 0)
+            return strcmp(prop->value, rows[i].def ? rows[i].def : "") != 0;
+    return true;
 }
 
 /* The value says that there is none. What else is wrong with it has been told. */
