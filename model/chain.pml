@@ -1059,7 +1059,9 @@ inline commit(w)
 /* Without faults each turn commits what is due before it reads on. */
 #ifdef LIVE
 #define MAY_READ(w) (!calm || told[w] != NONE && from[w] <= told[w])
+#define MAY_TRY(w) (!calm || told[w] != NONE)
 #else
+#define MAY_TRY(w) true
 #define MAY_READ(w) true
 #endif
 
@@ -1112,7 +1114,7 @@ endless:
     :: atomic { pc[_pid] == PUT -> PUT_ONE(_pid) }
 #else
     :: atomic {
-        pc[_pid] == TRY && !UNSAID(_pid) ->
+        pc[_pid] == TRY && !UNSAID(_pid) && MAY_TRY(_pid) ->
             check_sleep(_pid);
             if
             :: pc[_pid] == PUT -> PUT_ONE(_pid)
