@@ -249,7 +249,8 @@ def test_the_offsets_topic_is_made_and_compacted(
     worker = {"offset.storage.topic": offsets}
     first = daemons(settings(topic, api.url, max__users=20), worker=worker)
     finish(first)
-    assert f"created offset.storage.topic {offsets}: 1 partition, cleanup.policy=compact" in first.log
+    shape = "1 partition, cleanup.policy=compact"
+    assert f"created offset.storage.topic {offsets}: {shape}" in first.log
     assert client.partitions(offsets) == [0]
     resource = ConfigResource(ResourceType.TOPIC, offsets)
     config = client.admin.describe_configs([resource])[resource].result(30)

@@ -479,9 +479,10 @@ static void settings_that_are_wrong(void **state)
 
 static void settings_without_effect(void **state)
 {
-    static const char *const all = FORMAT("YYYY") "\npartition.field.name=a\ntimezone="
-                                                  "UTC\nlocale=en\ntimestamp.extractor="
-                                                  "Record\ntimestamp.field=a";
+    static const char *const all =
+        FORMAT("YYYY") "\npartition.field.name=a\ntimezone="
+                       "Asia/Tokyo\nlocale=de\ntimestamp.extractor="
+                       "Record\ntimestamp.field=a";
     (void)state;
     expect(all, PST_LAYOUT_DEFAULT, 0, 7,
            "has no effect with partitioner.class=DefaultPartitioner");

@@ -3,7 +3,7 @@
    goes in as text, never as markup. */
 "use strict";
 (() => {
-  const EVERY_MS = 2000, LEAST_MS = 1000, PATIENCE_MS = 10000, KEEP_MS = 300000;
+  const EVERY_MS = 2000, LEAST_MS = 1050, PATIENCE_MS = 10000, KEEP_MS = 300000;
   const $ = (id) => document.getElementById(id);
 
   /* ---- numbers people can read ---- */
