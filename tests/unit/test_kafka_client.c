@@ -176,7 +176,8 @@ static void test_merge_order(void **state)
     };
     pst_props worker = props_of(worker_items, N_OF(worker_items));
     pst_props connector = props_of(connector_items, N_OF(connector_items));
-    pst_kafka_options options = {&worker, &connector, "users-0", NULL, NULL};
+    pst_kafka_options options = {
+        .worker = &worker, .connector = &connector, .client_id = "users-0"};
     pst_err err = PST_ERR_INIT;
     rd_kafka_conf_t *conf = NULL;
     (void)state;
@@ -200,7 +201,7 @@ static void test_merge_order(void **state)
 static void assert_build_fails(pst_prop *items, size_t n, const char *text)
 {
     pst_props worker = props_of(items, n);
-    pst_kafka_options options = {&worker, NULL, "users-0", NULL, NULL};
+    pst_kafka_options options = {.worker = &worker, .client_id = "users-0"};
     pst_err err = PST_ERR_INIT;
     rd_kafka_conf_t *conf = NULL;
     assert_int_equal(pst_kafka_conf_build(&conf, PST_KAFKA_CONSUMER, &options, &err),
@@ -241,7 +242,7 @@ static void test_log_is_mapped_and_rate_limited(void **state)
 {
     lines got = {0};
     pst_log *log = pst_log_new(count_line, &got);
-    pst_kafka_options options = {NULL, NULL, "users-0", log, NULL};
+    pst_kafka_options options = {.client_id = "users-0", .log = log};
     pst_kafka_link link;
     (void)state;
     pst_kafka_link_init(&link, &options);
