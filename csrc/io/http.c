@@ -48,6 +48,7 @@ typedef struct pst_http_call {
     pst_rc refused;      /* why one of our callbacks gave up */
     bool cancelled;      /* under http->lock: asked by the caller */
     bool done;           /* under http->lock: the I/O thread has let go */
+    bool again;          /* sent once more, on a connection of its own */
     CURLcode code;
     pthread_cond_t changed;
     char why[CURL_ERROR_SIZE];
@@ -241,6 +242,29 @@ static job *next_cancelled(pst_http *http)
     return item;
 }
 
+/* Was it a kept-alive connection that the peer had closed? curl repeats by itself when an
+ * answer does not come, but not when the peer's farewell arrives amid the body: such a
+ * request was never whole, so nothing has been done about it. */
+static bool met_dead_connection(const job *item, CURLcode code)
+{
+    long fresh = 1;
+    (void)curl_easy_getinfo(item->easy, CURLINFO_NUM_CONNECTS, &fresh);
+    return code == CURLE_SEND_ERROR && fresh == 0 && !item->header_bytes &&
+           !item->again && item->refused == PST_OK;
+}
+
+/* Once more from the start; false if that can't be. */
+static bool repeat(pst_http *http, job *item)
+{
+    item->again = true;
+    (void)curl_multi_remove_handle(http->multi, item->easy);
+    if (seek_body(item, 0, SEEK_SET) == CURL_SEEKFUNC_OK &&
+        curl_easy_setopt(item->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+        curl_multi_add_handle(http->multi, item->easy) == CURLM_OK)
+        return true;
+    return false;
+}
+
 /* Ends the jobs whose transfers have ended; true if there was one. */
 static bool reap(pst_http *http)
 {
@@ -251,7 +275,8 @@ static bool reap(pst_http *http)
         job *item = NULL;
         CURLcode code = msg->data.result;
         (void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &item);
-        deactivate(http, item, code);
+        if (!met_dead_connection(item, code) || !repeat(http, item))
+            deactivate(http, item, code);
         any = true;
     }
     return any;
