@@ -41,7 +41,7 @@ static pst_rc copy_task(pst_task_entry *task, int id, size_t *room,
     out->id = id;
     out->sink = task->setup->plugin->sink != NULL;
     pthread_mutex_lock(&task->lock);
-    out->state = task->status.state;
+    out->state = (int)task->status.state;
     pthread_mutex_unlock(&task->lock);
     pst_metrics_copy(&task->metrics, out);
     return pst_metrics_copy_parts(&task->metrics, out, room, &page->dropped_parts);
