@@ -46,7 +46,9 @@ typedef struct pst_err {
     bool unknown;
     int status;   /* HTTP status or librdkafka's error code, 0 where there is none */
     int after_ms; /* the other side asks to wait so long (Retry-After), 0 = it doesn't */
-    char text[600]; /* one line, NUL-terminated, cut if longer; no secrets */
+    const char *stage; /* what of a record's way refused it, by Kafka Connect's name, for
+                          its dead letter; static, NULL = it follows from the code */
+    char text[600];    /* one line, NUL-terminated, cut if longer; no secrets */
 } pst_err;
 
 /* Start value: `pst_err err = PST_ERR_INIT;` */

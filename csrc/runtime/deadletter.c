@@ -282,6 +282,7 @@ static void fill_context(const pst_deadletters *dead, const pst_msg *msg,
                          const pst_err *why, context *c)
 {
     bool converter = why->code == PST_E_INVALID && msg->value.p;
+    const char *stage = converter ? "VALUE_CONVERTER" : "TASK_PUT";
     snprintf(c->partition, sizeof c->partition, "%d", msg->partition);
     snprintf(c->offset, sizeof c->offset, "%lld", (long long)msg->offset);
     snprintf(c->task, sizeof c->task, "%d", dead->env->index);
@@ -291,7 +292,7 @@ static void fill_context(const pst_deadletters *dead, const pst_msg *msg,
     add(c, "__connect.errors.offset", c->offset);
     add(c, "__connect.errors.connector.name", dead->env->connector);
     add(c, "__connect.errors.task.id", c->task);
-    add(c, "__connect.errors.stage", converter ? "VALUE_CONVERTER" : "TASK_PUT");
+    add(c, "__connect.errors.stage", why->stage ? why->stage : stage);
     add(c, "__connect.errors.class.name", dead->connector->connector_class);
     add(c, "__connect.errors.exception.class.name", EXCEPTION);
     add(c, "__connect.errors.exception.message", why->text);

@@ -12,10 +12,11 @@
 
 enum { ARENA_MAX = 256 * 1024 * 1024, KEY_TEXT = 256 };
 
-const pst_kind *const pst_kinds[] = {
-    &pst_kind_filter,  &pst_kind_insert,  &pst_kind_replace,
-    &pst_kind_mask,    &pst_kind_cast,    &pst_kind_timestamp,
-    &pst_kind_extract, &pst_kind_flatten, NULL};
+const pst_kind *const pst_kinds[] = {&pst_kind_filter,  &pst_kind_insert,
+                                     &pst_kind_replace, &pst_kind_mask,
+                                     &pst_kind_cast,    &pst_kind_timestamp,
+                                     &pst_kind_extract, &pst_kind_flatten,
+                                     &pst_kind_to_key,  NULL};
 
 /* ---- the shape ---- */
 
@@ -102,9 +103,6 @@ static const char *why_not(pst_sv name)
         return "objects' names hold the topic that was read: by them an exactly-once "
                "sink finds where it was. Choose folders by topics.dir and "
                "partitioner.class";
-    if (pst_sv_is(name, "ValueToKey"))
-        return "a record's key is no part of the row: select the fields that are to be "
-               "in it";
     return NULL;
 }
 
@@ -282,8 +280,8 @@ static void bind_steps(const build *b, pst_shape *shape)
         const char *setting = "type";
         if (!step->kind || !step->group.good)
             return;
-        if (shape->single && step->kind->sided && step->kind != &pst_kind_cast &&
-            step->kind != &pst_kind_timestamp)
+        if (shape->single && (step->kind->sided || step->kind == &pst_kind_to_key) &&
+            step->kind != &pst_kind_cast && step->kind != &pst_kind_timestamp)
             (void)pst_fail(&err, PST_E_CONFIG,
                            "%s needs fields, and an ExtractField before it has left a "
                            "single value",

@@ -1,6 +1,6 @@
 /*
  * columns.c - the transforms that choose records and columns: Filter, InsertField,
- * ReplaceField, ExtractField, Flatten.
+ * ReplaceField, ExtractField, Flatten, ValueToKey.
  *
  * ReplaceField, ExtractField and Flatten are done when the chain is compiled.
  */
@@ -417,4 +417,49 @@ const pst_kind pst_kind_flatten = {
     .section = &flatten_section,
     .conf_size = sizeof(extract_conf),
     .bind = bind_flatten,
+};
+
+/* ---- ValueToKey ---- */
+
+typedef struct to_key_conf {
+    pst_step_conf common;
+    pst_conf_list fields;
+    bool null_default;
+} to_key_conf;
+
+static const pst_setting to_key_rows[] = {
+    {.name = "fields",
+     .type = PST_CONF_LIST,
+     .offset = offsetof(to_key_conf, fields),
+     .flags = PST_CONF_REQUIRED,
+     .doc = "The columns that the key is made of."},
+    NO_DEFAULT(to_key_conf),
+};
+
+static const pst_conf_section to_key_section = {.rows = to_key_rows, .n_rows = 2};
+
+/* A row has no key: the columns are to be there, and that is all. */
+static pst_rc bind_to_key(pst_step *step, pst_shape *shape, const char **setting,
+                          pst_err *err)
+{
+    const to_key_conf *conf = step->group.conf;
+    *setting = "fields";
+    return need_all(&conf->fields, shape, err);
+}
+
+/* Connect's takes no record without a value. */
+static pst_rc apply_to_key(const pst_step *step, pst_run *run, pst_err *err)
+{
+    (void)step;
+    if (run->msg->value.p)
+        return PST_OK;
+    return pst_fail(err, PST_E_INVALID, "a null value has no fields for the key");
+}
+
+const pst_kind pst_kind_to_key = {
+    .name = "ValueToKey",
+    .section = &to_key_section,
+    .conf_size = sizeof(to_key_conf),
+    .bind = bind_to_key,
+    .apply = apply_to_key,
 };

@@ -98,7 +98,8 @@ struct pst_step {
 };
 
 extern const pst_kind pst_kind_filter, pst_kind_insert, pst_kind_replace, pst_kind_mask,
-    pst_kind_cast, pst_kind_timestamp, pst_kind_extract, pst_kind_flatten;
+    pst_kind_cast, pst_kind_timestamp, pst_kind_extract, pst_kind_flatten,
+    pst_kind_to_key;
 extern const pst_kind *const pst_kinds[]; /* NULL at the end */
 
 typedef struct pst_predicate_kind {

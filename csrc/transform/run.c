@@ -80,8 +80,11 @@ static pst_rc run_step(const pst_step *step, pst_run *run, pst_err *err)
     }
     if (rc == PST_OK && holds)
         rc = step->kind->apply(step, run, err);
-    if (rc == PST_E_INVALID)
+    if (rc == PST_E_INVALID) {
         pst_err_context(err, "transforms.%s (%s)", step->group.alias, step->kind->name);
+        if (err)
+            err->stage = "TRANSFORMATION";
+    }
     return rc;
 }
 

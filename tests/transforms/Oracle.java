@@ -35,6 +35,7 @@ import org.apache.kafka.connect.data.Timestamp;
 import org.apache.kafka.connect.header.ConnectHeaders;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.transforms.Transformation;
+import org.apache.kafka.connect.transforms.ValueToKey;
 import org.apache.kafka.connect.transforms.predicates.Predicate;
 
 public class Oracle {
@@ -333,7 +334,9 @@ public class Oracle {
             }
             write(result, columns);
         } catch (org.apache.kafka.connect.errors.DataException | NumberFormatException e) {
-            out.println(record.value() == null ? "out\tok" : "out\terror");
+            boolean told = record.value() != null || steps.stream().anyMatch(
+                step -> step.transformation instanceof ValueToKey);
+            out.println(told ? "out\terror" : "out\tok");
         }
     }
 
@@ -494,6 +497,12 @@ public class Oracle {
         run("extract-time", "i64,ts", "transforms=t,u",
             "transforms.t.type=ExtractField$Value", "transforms.t.field=ts",
             "transforms.u.type=TimestampConverter$Value", "transforms.u.target.type=Date");
+        run("key", "b,i64,s,dec", "transforms=t", "transforms.t.type=ValueToKey",
+            "transforms.t.fields=s,i64");
+        run("key-some", "i64,s", "transforms=t,u", "transforms.t.type=ValueToKey",
+            "transforms.t.fields=s", "transforms.t.predicate=p", "transforms.t.negate=true",
+            "predicates=p", "predicates.p.type=RecordIsTombstone",
+            "transforms.u.type=ReplaceField$Value", "transforms.u.exclude=s");
         run("flatten", "b,i64,s", "transforms=t", "transforms.t.type=Flatten$Value",
             "transforms.t.delimiter=_");
     }

@@ -100,7 +100,9 @@ static void wrong_names(void **state)
     refused(T("RegexRouter"), "objects' names hold the topic that was read");
     refused(T("org.apache.kafka.connect.transforms.TimestampRouter"),
             "objects' names hold the topic that was read");
-    refused(T("ValueToKey"), "a record's key is no part of the row");
+    refused(T("ValueToKey$Value") "transforms.t.fields=id\n", "set ValueToKey");
+    refused(T("ValueToKey"), "transforms.t.fields");
+    refused(T("ValueToKey") "transforms.t.fields=id,x\n", "has no column 'x' here");
     refused("transforms=a,a\ntransforms.a.type=Filter\n", "names 'a' twice");
     refused("transforms=a.b\n", "must not have a dot");
     refused("transforms.t.type=Filter\n",

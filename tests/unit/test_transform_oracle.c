@@ -374,7 +374,7 @@ static void timestamp(void **state)
 static void extract(void **state)
 {
     (void)state;
-    compare("extract", 4);
+    compare("extract", 6);
 }
 
 static void chain(void **state)
