@@ -58,8 +58,10 @@ def build(folder: Path, change: Change = UNCONDITIONAL) -> Path:
     patched.write_text(text.replace(right, change.wrong))
     flags = shlex.split(_run(["pkg-config", "--cflags", *PACKAGES]))
     libs = shlex.split(_run(["pkg-config", "--libs", *PACKAGES]))
-    daemon = [str(path) for path in sorted((ROOT / "build/obj/csrc/daemon").glob("*.o"))]
-    assert daemon, "build/penstockd is not built"
+    objects = ROOT / "build/obj"
+    daemon = [str(path) for path in sorted((objects / "csrc/daemon").glob("*.o"))]
+    daemon.append(str(objects / "page.o"))
+    assert len(daemon) > 1, "build/penstockd is not built"
     program = folder / "penstockd"
     # The patched object comes before the library, whose own one is then not taken.
     compiler = ["cc", "-std=c11", "-O2", "-g", "-pthread", "-D_GNU_SOURCE"]

@@ -139,10 +139,17 @@ class KafkaClient:
 
     def partitions(self, name: str) -> list[int]:
         """The partition numbers of a topic. Raises KafkaException when there is none."""
-        topic = self.admin.list_topics(name, timeout=TIMEOUT).topics[name]
-        if topic.error is not None:
-            raise KafkaException(topic.error)
-        return sorted(topic.partitions)
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            topic = self.admin.list_topics(name, timeout=TIMEOUT).topics[name]
+            if topic.error is not None:
+                raise KafkaException(topic.error)
+            # A topic made a moment ago may be told of before its partitions are.
+            if topic.partitions:
+                return sorted(topic.partitions)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{name} has no partitions")
+            time.sleep(0.05)
 
     def produce(
         self,

@@ -140,6 +140,7 @@ def build_mutant(mutant: Mutant, folder: Path) -> Path:
     objects = [
         made if path.name == made.name else path
         for path in sorted((BUILD / "obj").rglob("*.o"))
+        if "libs3" not in path.parts  # the plug-in's, which is loaded at run time
     ]
     binary = folder / "penstockd"
     subprocess.run(["cc", *objects, *flags[cut + 1 :], "-o", binary],
