@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAMS = (
     "test_chain",
+    "test_chain_owner",
     "test_chain_seal",
     "test_objects",
     "test_deadletter",

@@ -299,25 +299,6 @@ static void rule_4_not_mine_at_412_stops(void **state)
     assert_string_equal(fake_find(f->store, KEY_0)->bytes, "foreign");
 }
 
-/* Rule 4: a root may be mine and an object another group's: it is not adopted. */
-static void rule_4_another_groups_object_stops(void **state)
-{
-    fixture *f = *state;
-    pst_err err = PST_ERR_INIT;
-    pst_resume resume;
-    assert_int_equal(recover(f, &f->chain, facts_of(-1, "", 0, 100), &resume, &err),
-                     PST_OK);
-    must_append(&f->chain, 5, PST_APPENDED);
-    pst_store_meta *meta = &fake_find(f->store, KEY_0)->meta;
-    for (size_t i = 0; i < meta->n; i++)
-        if (strcmp(meta->pairs[i].name, "penstock-group") == 0)
-            snprintf(meta->pairs[i].value, sizeof meta->pairs[i].value, "connect-b");
-    pst_chain again;
-    assert_int_equal(recover(f, &again, facts_of(-1, "", 0, 100), &resume, &err),
-                     PST_E_CHAIN);
-    assert_non_null(strstr(err.text, "was written by group \"connect-b\""));
-}
-
 static void rule_4_taken_then_gone_is_tried_again(void **state)
 {
     fixture *f = *state;
@@ -790,7 +771,6 @@ int main(void)
         TEST(rule_4_own_lost_answer),
         TEST(rule_4_not_mine_stops),
         TEST(rule_4_not_mine_at_412_stops),
-        TEST(rule_4_another_groups_object_stops),
         TEST(rule_4_taken_then_gone_is_tried_again),
         TEST(rule_6_metadata_keeps_the_position),
         TEST(rule_6_reader_stays_where_the_commit_is),

@@ -112,6 +112,25 @@ static void the_new_name_goes_on_and_the_old_one_stops(void **state)
     must_refuse(f, &f->a, HANDED);
 }
 
+/* Rule 4: the root may be mine and an object another group's: it is not adopted. */
+static void another_groups_object_stops(void **state)
+{
+    fixture *f = *state;
+    pst_chain a;
+    must_open(&a, &f->a, 0);
+    chain_must_put(&a, 5, PST_APPENDED);
+    int changed = 0;
+    for (size_t i = 0; i < f->store->n; i++) {
+        pst_store_meta *meta = &f->store->objects[i].meta;
+        for (size_t k = 0; k < meta->n; k++)
+            if (strcmp(meta->pairs[k].name, "penstock-group") == 0)
+                changed += snprintf(meta->pairs[k].value, sizeof meta->pairs[k].value,
+                                    "connect-c");
+    }
+    assert_int_equal(changed, strlen("connect-c")); /* the root has its owner inside */
+    must_refuse(f, &f->a, "was written by group \"connect-c\"");
+}
+
 /* The old owner runs on with an open window: one of the two gets the key. */
 static void the_old_name_runs_on_and_loses_the_key(void **state)
 {
@@ -228,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(the_new_name_goes_on_and_the_old_one_stops),
+        CASE(another_groups_object_stops),
         CASE(the_old_name_runs_on_and_loses_the_key),
         CASE(the_old_name_runs_on_and_wins_the_key),
         CASE(the_old_name_sleeps_and_its_key_is_free),
