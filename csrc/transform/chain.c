@@ -99,10 +99,14 @@ static pst_sv bare_name(const char *type, const char *package, const char **side
 /* Connect has it, and we know why we don't. */
 static const char *why_not(pst_sv name)
 {
-    if (pst_sv_is(name, "RegexRouter") || pst_sv_is(name, "TimestampRouter"))
+    if (pst_sv_is(name, "RegexRouter"))
         return "objects' names hold the topic that was read: by them an exactly-once "
-               "sink finds where it was. Choose folders by topics.dir and "
-               "partitioner.class";
+               "sink finds where it was. For other folders give each topic a connector "
+               "with a topics.dir of its own";
+    if (pst_sv_is(name, "TimestampRouter"))
+        return "objects' names hold the topic that was read. For folders by time set "
+               "partitioner.class=TimeBasedPartitioner, timestamp.extractor=Record and "
+               "path.format";
     return NULL;
 }
 

@@ -97,9 +97,9 @@ static void wrong_names(void **state)
     refused(T("Cast$Key"), "a record's key is bytes without fields here");
     refused(T("Cast$Row"), "Cast$Row is no class: set Cast$Value");
     refused(T("Filter$Value"), "set Filter");
-    refused(T("RegexRouter"), "objects' names hold the topic that was read");
+    refused(T("RegexRouter"), "a connector with a topics.dir of its own");
     refused(T("org.apache.kafka.connect.transforms.TimestampRouter"),
-            "objects' names hold the topic that was read");
+            "set partitioner.class=TimeBasedPartitioner");
     refused(T("ValueToKey$Value") "transforms.t.fields=id\n", "set ValueToKey");
     refused(T("ValueToKey"), "transforms.t.fields");
     refused(T("ValueToKey") "transforms.t.fields=id,x\n", "has no column 'x' here");
