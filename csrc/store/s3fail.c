@@ -297,8 +297,9 @@ static const advice ways[] = {
    is lost if the connection ends while the request is being sent. */
 static bool is_cut_off(const pst_s3 *s3, const char *text)
 {
-    static const char *const ends[] = {"Broken pipe", "not connected", "reset by peer",
-                                       "unexpected eof", "Empty reply"};
+    static const char *const ends[] = {"Broken pipe",   "not connected",
+                                       "reset by peer", "unexpected eof",
+                                       "Empty reply",   "SSL_write() error"};
     if (!s3->tls || atomic_load_explicit(&s3->answered, memory_order_relaxed))
         return false;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)

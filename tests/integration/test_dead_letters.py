@@ -45,6 +45,8 @@ def dead_sink(topic: str, endpoint: str, bucket: str, **more: Any) -> dict[str, 
 def mixed(count: int, chance: random.Random) -> list[Msg]:
     """`count` records of which 30 % are bad, in ways that differ."""
     made = []
+    # An hour ago: the broker deletes what is older than its retention.
+    start = (int(time.time()) - 3600) * 1000
     for i in range(count):
         if chance.random() >= 0.3:
             made.append(record(i))
@@ -55,8 +57,7 @@ def mixed(count: int, chance: random.Random) -> list[Msg]:
             (chance.choice("ab"), chance.choice([None, b"", chance.randbytes(5)]))
             for _ in range(chance.randrange(4))
         ]
-        stamp = 1_600_000_000_000 + i
-        made.append(Msg(value, key, timestamp=stamp, headers=tuple(headers)))
+        made.append(Msg(value, key, timestamp=start + i, headers=tuple(headers)))
     return made
 
 
