@@ -156,22 +156,30 @@ static int utf8_follow(unsigned char c)
     return -1;
 }
 
-bool pst_utf8_valid(pst_sv a)
+size_t pst_utf8_char(pst_sv a)
 {
     const unsigned char *s = (const unsigned char *)a.p;
-    for (size_t i = 0; i < a.n;) {
-        unsigned char c = s[i];
-        int follow = utf8_follow(c);
-        if (follow < 0 || (size_t)follow >= a.n - i)
+    int follow = a.n ? utf8_follow(s[0]) : -1;
+    if (follow < 0 || (size_t)follow >= a.n)
+        return 0;
+    for (int k = 1; k <= follow; k++)
+        if ((s[k] & 0xC0) != 0x80)
+            return 0;
+    unsigned char c = s[0], d = follow ? s[1] : 0;
+    if ((c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90) ||
+        (c == 0xF4 && d > 0x8F))
+        return 0;
+    return (size_t)follow + 1;
+}
+
+bool pst_utf8_valid(pst_sv a)
+{
+    while (a.n) {
+        size_t n = pst_utf8_char(a);
+        if (!n)
             return false;
-        for (int k = 1; k <= follow; k++)
-            if ((s[i + (size_t)k] & 0xC0) != 0x80)
-                return false;
-        unsigned char d = follow ? s[i + 1] : 0;
-        if ((c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) ||
-            (c == 0xF0 && d < 0x90) || (c == 0xF4 && d > 0x8F))
-            return false;
-        i += (size_t)follow + 1;
+        a.p += n;
+        a.n -= n;
     }
     return true;
 }

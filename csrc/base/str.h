@@ -47,6 +47,9 @@ bool pst_sv_to_double(pst_sv a, double *out); /* decimal or exponent form, finit
 void pst_hex(char *out, const void *bytes, size_t n);
 /* Edits (insert, delete, replace, swap) between a and b, at most `cap`. */
 unsigned pst_edit_distance(pst_sv a, pst_sv b, unsigned cap);
+/* Bytes of the well-formed character (no surrogate, no overlong form) that `a` begins
+   with; 0 = none. */
+size_t pst_utf8_char(pst_sv a);
 /* Is it well-formed UTF-8 (no surrogates, no overlong forms)? */
 bool pst_utf8_valid(pst_sv a);
 /* CRC-32C (Castagnoli) of more bytes; start with crc = 0. Hardware where it is there. */

@@ -258,7 +258,7 @@ static int start_and_serve(pst_worker *worker, const pst_daemon_options *options
                            const daemon_files *files, pst_log *log)
 {
     const pst_worker_conf *conf = pst_worker_settings(worker);
-    pst_log_set(log, (pst_log_level)conf->log_level, (pst_log_format)conf->log_format);
+    pst_worker_log(conf, log, (pst_log_format)conf->log_format);
     sigset_t signals = block_signals();
     pst_err err = PST_ERR_INIT;
     pst_rest *rest = NULL;

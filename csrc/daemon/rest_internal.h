@@ -9,7 +9,8 @@
  *   rest_secure.c      certificate and key, and listening elsewhere than loopback
  *   rest_router.c      the table of routes; 404, 405, OPTIONS
  *   rest_answer.c      JSON and error bodies
- *   rest_worker.c      /, /health, /ready, /admin/loggers
+ *   rest_worker.c      /, /health, /ready
+ *   rest_loggers.c     /admin/loggers
  *   rest_metrics.c     /metrics
  *   rest_plugins.c     /connector-plugins
  *   rest_connectors.c  /connectors: what is
@@ -59,7 +60,6 @@ struct pst_rest {
     size_t n_listeners;
     char worker_id[300];
     char cluster[128];
-    char level_changed[24]; /* of the log, ms since 1970; "" = never */
     pthread_mutex_t lock;
     struct rest_lane *lane;
     struct rest_auth *auth;

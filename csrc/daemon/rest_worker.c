@@ -1,13 +1,11 @@
 /*
- * rest_worker.c - what concerns the process: who it is, is it well, how much it logs.
+ * rest_worker.c - what concerns the process: who it is, is it well.
  */
 #include "daemon/rest_internal.h"
 
 #include "base/mem.h"
 #include "runtime/group.h"
 
-#include <ctype.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,62 +102,4 @@ void rest_ready(struct pst_rest *rest, const rest_request *request, rest_answer 
     rest_json(answer, waits ? 503 : 200,
               json_pack("{s:s, s:s}", "status", waits ? "not ready" : "ready", "message",
                         waits ? why : "All tasks run."));
-}
-
-/* ---- loggers: there is one, root ---- */
-
-static json_t *level_json(const struct pst_rest *rest)
-{
-    char level[16];
-    const char *name = pst_log_level_name(pst_log_get(rest->options.log));
-    size_t i = 0;
-    for (; name[i] && i < sizeof level - 1; i++)
-        level[i] = (char)toupper((unsigned char)name[i]);
-    level[i] = '\0';
-    json_t *when = *rest->level_changed
-                       ? json_integer(strtoll(rest->level_changed, NULL, 10))
-                       : json_null();
-    return json_pack("{s:s, s:o}", "level", level, "last_modified", when);
-}
-
-void rest_loggers(struct pst_rest *rest, const rest_request *request, rest_answer *answer)
-{
-    (void)request;
-    rest_json(answer, 200, json_pack("{s:o}", "root", level_json(rest)));
-}
-
-static bool is_root(const rest_request *request, rest_answer *answer)
-{
-    if (strcmp(request->segments[2], "root") == 0)
-        return true;
-    rest_error(answer, 404, "Logger %s not found; there is root", request->segments[2]);
-    return false;
-}
-
-void rest_logger(struct pst_rest *rest, const rest_request *request, rest_answer *answer)
-{
-    if (is_root(request, answer))
-        rest_json(answer, 200, level_json(rest));
-}
-
-void rest_set_logger(struct pst_rest *rest, const rest_request *request,
-                     rest_answer *answer)
-{
-    json_t *body = is_root(request, answer) ? rest_body(request, answer) : NULL;
-    if (!body)
-        return;
-    const char *name = json_string_value(json_object_get(body, "level"));
-    pst_log_level level = PST_LOG_INFO;
-    if (!name) {
-        rest_error(answer, 400,
-                   "Desired 'level' parameter was not specified in request.");
-    } else if (!pst_log_level_of(name, &level)) {
-        rest_error(answer, 404, "invalid log level '%s'.", name);
-    } else {
-        pst_log_set_level(rest->options.log, level);
-        snprintf(rest->level_changed, sizeof rest->level_changed, "%" PRId64,
-                 pst_wall_ms(pst_clock_system()));
-        rest_json(answer, 200, json_pack("[s]", "root"));
-    }
-    json_decref(body);
 }

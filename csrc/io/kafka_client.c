@@ -604,7 +604,7 @@ static void write_line(pst_kafka_link *link, pst_log_level level, const char *fa
 {
     const char *task = link->task[0] ? link->task : NULL;
     unsigned repeats = 0;
-    if (!pst_log_on(link->log, level))
+    if (!pst_log_on(link->log, level, "kafka"))
         return;
     if (level != PST_LOG_DEBUG && !line_due(link, line_hash(facility, text), &repeats))
         return;

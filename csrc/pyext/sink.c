@@ -174,7 +174,7 @@ static int stop_plugin(sink *self)
     pst_cancel_set(self->env.abort);
     int rc = call_within(self, stop_job, interrupt, PYPST_GRACE_MS);
     if (pypst_runner_stuck(self->runner))
-        pst_logf(self->env.log, PST_LOG_WARN, self->env.id, "close",
+        pst_logf(self->env.log, PST_LOG_WARN, self->env.id, "task",
                  "a call to the store does not end: it is left behind");
     return rc;
 }

@@ -108,8 +108,7 @@ static int worker_init(PyObject *obj, PyObject *args, PyObject *kwargs)
     if (make_core(self, &state->common, args, until_end) < 0)
         return -1;
     const pst_worker_conf *conf = pst_worker_settings(self->core);
-    pst_log_set(pypst_logring_log(self->ring), (pst_log_level)conf->log_level,
-                PST_LOG_TEXT);
+    pst_worker_log(conf, pypst_logring_log(self->ring), PST_LOG_TEXT);
     pypst_owner_init(&self->owner, &state->common);
     return 0;
 }

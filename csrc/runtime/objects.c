@@ -148,6 +148,7 @@ void pst_objects_free(pst_objects *objects)
     if (!objects)
         return;
     pst_pool_free(objects->pool); /* waits for the jobs under way */
+    pst_objects_tell_held(objects);
     for (pst_part *p = objects->done; p;) {
         pst_part *next = p->done_next;
         if (p->orphan)

@@ -154,6 +154,8 @@ pst_rc pst_objects_open_letters(pst_objects *objects, pst_err *err) PST_MUST;
    room for its dead letter yet. */
 pst_rc pst_part_reject(pst_part *part, const pst_msg *msg, const pst_err *why,
                        pst_err *err) PST_MUST;
+/* At the end: how many lines of such records were held back. */
+void pst_objects_tell_held(const pst_objects *objects);
 /* Forgets an error that says so: the record is to be offered again. */
 bool pst_objects_later(pst_rc rc, pst_err *err);
 /* Rule 11: may the window become durable? */

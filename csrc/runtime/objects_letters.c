@@ -30,6 +30,14 @@ pst_rc pst_objects_open_letters(pst_objects *objects, pst_err *err)
 
 /* ---- a record that can't become a row ---- */
 
+void pst_objects_tell_held(const pst_objects *objects)
+{
+    if (objects->skips_held)
+        pst_logf(objects->env->log, PST_LOG_WARN, objects->env->id, "record",
+                 "%lld more records could not become rows since the last line of one",
+                 (long long)objects->skips_held);
+}
+
 /* Its line; many of them only as a number. */
 static void tell_skipped(pst_objects *objects, const pst_msg *msg, const pst_err *why)
 {

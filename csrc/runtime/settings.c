@@ -269,6 +269,16 @@ const pst_conf_section pst_objects_where_section = {
 static const char *const log_levels[] = {"off",   "error", "warn", "info",
                                          "debug", "trace", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
+/* PST_LOG_OFF and so on, and one more: PST_WORKER_LOG_ROOT. */
+static const char *const module_levels[] = {"off",   "error", "warn",       "info",
+                                            "debug", "trace", PST_LOG_ROOT, NULL};
+#define MODULE_LEVEL(at, module, lines)                                                  \
+    {                                                                                    \
+        .name = "log.level." module, .type = PST_CONF_ENUM,                              \
+        .offset = AT(log_levels[at]), .def = PST_LOG_ROOT, .choices = module_levels,     \
+        .importance = PST_CONF_LOW,                                                      \
+        .doc = "Level for " lines "; root = that of log.level."                          \
+    }
 
 static bool is_listener(pst_sv text)
 {
@@ -374,7 +384,20 @@ static const pst_setting worker_rows[] = {
      .def = "info",
      .choices = log_levels,
      .importance = PST_CONF_LOW,
-     .doc = "Lines of this level and above are written."},
+     .doc = "Lines of this level and above are written. This and the levels of modules "
+            "are read again at SIGHUP."},
+    /* In the order of pst_log_modules. */
+    MODULE_LEVEL(0, "chain", "the chains of objects"),
+    MODULE_LEVEL(1, "daemon", "the process: start, signals, settings"),
+    MODULE_LEVEL(2, "group", "the consumer group: partitions come and go"),
+    MODULE_LEVEL(3, "kafka", "librdkafka's own lines"),
+    MODULE_LEVEL(4, "offsets", "the store of sources' offsets"),
+    MODULE_LEVEL(5, "record", "records that could not become rows"),
+    MODULE_LEVEL(6, "rest", "the REST interface"),
+    MODULE_LEVEL(7, "source", "sources"),
+    MODULE_LEVEL(8, "spool", "windows on disk (spool.dir)"),
+    MODULE_LEVEL(9, "store", "requests to the store and credentials"),
+    MODULE_LEVEL(10, "task", "the start and end of tasks"),
     {.name = "log.format",
      .type = PST_CONF_ENUM,
      .offset = AT(log_format),

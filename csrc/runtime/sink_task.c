@@ -319,8 +319,8 @@ static void tell_waiting(sink_task *task, const char *what, const pst_err *why)
     if (task->reminded_ms && now - task->reminded_ms < REMIND_MS)
         return;
     task->reminded_ms = now;
-    pst_logf(task->env->log, PST_LOG_WARN, task->env->id, "start", "%s: %s; waiting",
-             what, why->text);
+    pst_logf(task->env->log, PST_LOG_WARN, task->env->id, "task", "%s: %s; waiting", what,
+             why->text);
 }
 
 /* The plugin opens its store and probes it; what may pass is waited for. */
@@ -608,7 +608,7 @@ static pst_rc finish(sink_task *task, pst_rc rc, pst_err *err)
     if (landed || rc != PST_OK)
         return rc;
     if (!task->env->until_end && why.code == PST_E_TIMEOUT) {
-        pst_logf(task->env->log, PST_LOG_WARN, task->env->id, "stop",
+        pst_logf(task->env->log, PST_LOG_WARN, task->env->id, "task",
                  "%s: what was not landed stays in Kafka", why.text);
         return PST_OK;
     }

@@ -137,6 +137,33 @@ const pst_worker_conf *pst_worker_settings(const pst_worker *worker)
     return &worker->conf;
 }
 
+/* Has the log these levels? Modules are not set anew for nothing: when that was is told.
+ */
+static bool has_levels(const pst_worker_conf *conf, const pst_log *log)
+{
+    pst_log_setting now;
+    bool same = pst_log_get(log, PST_LOG_ROOT, &now) && (int)now.level == conf->log_level;
+    for (size_t i = 0; same && i < PST_LOG_MODULES; i++) {
+        (void)pst_log_get(log, pst_log_modules[i], &now);
+        int wanted = conf->log_levels[i];
+        same = wanted == PST_WORKER_LOG_ROOT ? !now.own
+                                             : now.own && (int)now.level == wanted;
+    }
+    return same;
+}
+
+void pst_worker_log(const pst_worker_conf *conf, pst_log *log, pst_log_format format)
+{
+    pst_log_set_format(log, format);
+    if (has_levels(conf, log))
+        return;
+    (void)pst_log_set_level(log, PST_LOG_ROOT, (pst_log_level)conf->log_level);
+    for (size_t i = 0; i < PST_LOG_MODULES; i++)
+        if (conf->log_levels[i] != PST_WORKER_LOG_ROOT)
+            (void)pst_log_set_level(log, pst_log_modules[i],
+                                    (pst_log_level)conf->log_levels[i]);
+}
+
 /* ---- running ---- */
 
 /* Under the lock. */

@@ -7,6 +7,8 @@
 
 #include "runtime/plugin.h"
 
+enum { PST_WORKER_LOG_ROOT = PST_LOG_TRACE + 1 };
+
 typedef struct pst_worker_conf {
     char *bootstrap_servers;
     int64_t buffer_memory;
@@ -14,6 +16,7 @@ typedef struct pst_worker_conf {
     int64_t spool_max_bytes;
     int64_t startup_timeout_ms, shutdown_timeout_ms;
     int log_level, log_format;
+    int log_levels[PST_LOG_MODULES]; /* PST_WORKER_LOG_ROOT = log_level */
     char *listeners;
     char *config_storage_dir;
     char *rest_advertised_host;
@@ -26,6 +29,10 @@ typedef struct pst_worker_conf {
 } pst_worker_conf;
 
 extern const pst_conf_spec pst_worker_spec;
+
+/* The levels and the format that the settings give; what has them already is not touched.
+ */
+void pst_worker_log(const pst_worker_conf *conf, pst_log *log, pst_log_format format);
 
 typedef struct pst_worker pst_worker;
 

@@ -32,7 +32,7 @@ INDEX = {
 # these are the statuses that stand for it here.
 OTHERWISE = {
     "status-immediately": 200,  # a connector is there as soon as it is made
-    "logger-set": 404,  # there is one logger, root
+    "logger-set": 404,  # loggers are ours, not Java classes
     "offsets-alter-200": 400,  # it went back, which rule 7 forbids
     "offsets-reset-200": 400,  # likewise
 }
