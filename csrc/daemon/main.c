@@ -3,8 +3,9 @@
  * core's world that prints and exits.
  */
 #include "base/mem.h"
-#include "daemon/options.h"
+#include "daemon/files.h"
 #include "daemon/password.h"
+#include "daemon/reload.h"
 #include "daemon/rest.h"
 #include "daemon/rest_store.h"
 #include "runtime/worker.h"
@@ -24,12 +25,6 @@ enum {
     WAIT_MS = 3600000,
     ABORT_GRACE_MS = 3000
 };
-
-typedef struct daemon_files {
-    pst_props worker;
-    pst_props *connectors;
-    size_t n;
-} daemon_files;
 
 /* ---- printing ---- */
 
@@ -105,7 +100,7 @@ static int report_status(const pst_conf_report *report)
     return report->errors || report->nomem ? EXIT_CONFIG : 0;
 }
 
-static int print_config(const daemon_files *files)
+static int print_config(const pst_daemon_files *files)
 {
     int status = 0;
     for (size_t i = 0; status == 0 && i <= files->n; i++) {
@@ -119,39 +114,6 @@ static int print_config(const daemon_files *files)
         status = print_buf(&out, rc, stdout);
     }
     return status;
-}
-
-/* ---- files ---- */
-
-static pst_rc load_files(daemon_files *files, const pst_daemon_options *options,
-                         pst_conf_report *report)
-{
-    files->connectors =
-        pst_calloc((size_t)options->n_files + 1, sizeof *files->connectors);
-    pst_props_init(&files->worker);
-    if (!files->connectors)
-        return PST_E_NOMEM;
-    pst_rc rc = pst_props_load(&files->worker, options->files[0], report);
-    for (int i = 1; i < options->n_files; i++) {
-        pst_props *props = &files->connectors[files->n++];
-        pst_props_init(props);
-        pst_rc one = pst_props_load(props, options->files[i], report);
-        if (rc == PST_OK)
-            rc = one;
-        if (one != PST_OK && !props->n) { /* told; no settings of it are missing */
-            pst_props_done(props);
-            files->n--;
-        }
-    }
-    return rc;
-}
-
-static void free_files(daemon_files *files)
-{
-    pst_props_done(&files->worker);
-    for (size_t i = 0; i < files->n; i++)
-        pst_props_done(&files->connectors[i]);
-    pst_free(files->connectors);
 }
 
 /* ---- running ---- */
@@ -173,6 +135,7 @@ static sigset_t block_signals(void)
 typedef struct signal_watch {
     pst_worker *worker;
     pst_log *log;
+    pst_reload *reload;
     sigset_t set;
     pthread_t thread;
 } signal_watch;
@@ -193,8 +156,8 @@ static void *watch_signals(void *arg)
     signal_watch *watch = arg;
     for (int stops = 0, signo = 0; sigwait(&watch->set, &signo) == 0;) {
         if (signo == SIGHUP) {
-            pst_logf(watch->log, PST_LOG_INFO, NULL, "daemon",
-                     "HUP: settings are read at the start only; restart to change them");
+            if (!stops)
+                pst_reload_run(watch->reload);
         } else if (++stops == 1) {
             pst_logf(watch->log, PST_LOG_INFO, NULL, "daemon",
                      "stopping: landing what is buffered");
@@ -206,9 +169,11 @@ static void *watch_signals(void *arg)
     return NULL;
 }
 
-static int serve(pst_worker *worker, pst_log *log, const sigset_t *signals)
+static int serve(pst_worker *worker, pst_reload *reload, const sigset_t *signals)
 {
-    signal_watch watch = {.worker = worker, .log = log, .set = *signals};
+    pst_log *log = reload->log;
+    signal_watch watch = {
+        .worker = worker, .log = log, .reload = reload, .set = *signals};
     if (pthread_create(&watch.thread, NULL, watch_signals, &watch)) {
         pst_logf(log, PST_LOG_ERROR, NULL, "daemon", "cannot start a thread");
         pst_worker_stop(worker);
@@ -255,7 +220,7 @@ static pst_rc load_stored(pst_worker *worker, pst_conf_report *report)
 
 /* The listeners open first: what is wrong with them starts nothing. */
 static int start_and_serve(pst_worker *worker, const pst_daemon_options *options,
-                           const daemon_files *files, pst_log *log)
+                           const pst_daemon_files *files, pst_log *log)
 {
     const pst_worker_conf *conf = pst_worker_settings(worker);
     pst_worker_log(conf, log, (pst_log_format)conf->log_format);
@@ -272,7 +237,7 @@ static int start_and_serve(pst_worker *worker, const pst_daemon_options *options
         pst_logf(log, PST_LOG_ERROR, NULL, "daemon", "%s", err.text);
         return EXIT_CONFIG;
     }
-    if (rest || has_storage(worker))
+    if (!options->until_end || rest)
         rc = pst_worker_control(worker, has_storage(worker) && !options->until_end, &err);
     if (rc == PST_OK)
         rc = pst_worker_start(worker, &err);
@@ -280,12 +245,17 @@ static int start_and_serve(pst_worker *worker, const pst_daemon_options *options
         pst_logf(log, PST_LOG_ERROR, NULL, "daemon", "%s", err.text);
         pst_worker_stop(worker);
     }
-    int status = serve(worker, log, &signals);
+    pst_reload reload = {.worker = worker,
+                         .options = options,
+                         .files = files,
+                         .log = log,
+                         .may_be_empty = has_storage(worker)};
+    int status = serve(worker, &reload, &signals);
     pst_rest_stop(rest);
     return rc == PST_OK ? status : 1;
 }
 
-static int run(const pst_daemon_options *options, daemon_files *files,
+static int run(const pst_daemon_options *options, pst_daemon_files *files,
                pst_conf_report *report)
 {
     pst_log *log = pst_log_new(pst_log_to_file, stderr);
@@ -340,20 +310,19 @@ int main(int argc, char **argv)
         puts("penstockd " PST_VERSION);
         return 0;
     }
-    daemon_files files = {.n = 0};
+    pst_daemon_files files;
     pst_conf_report report;
     pst_conf_report_init(&report);
     /* Go on after errors in the files: the tables find the rest, all are told at once. */
-    (void)!load_files(&files, &options, &report);
+    (void)!pst_daemon_files_load(&files, &options, &report);
     int status = EXIT_CONFIG;
-    if (options.n_files < 2 && !pst_props_get(&files.worker, "config.storage.dir") &&
-        !report.errors)
+    if (!files.n && !pst_props_get(&files.worker, "config.storage.dir") && !report.errors)
         fprintf(stderr,
                 "penstockd: give at least one connector's properties file, or set "
                 "config.storage.dir; see penstockd --help\n");
     else
         status = run(&options, &files, &report);
     pst_conf_report_done(&report);
-    free_files(&files);
+    pst_daemon_files_done(&files);
     return status;
 }

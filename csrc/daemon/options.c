@@ -7,10 +7,12 @@
 #include <string.h>
 
 const char pst_daemon_usage[] =
-    "usage: penstockd [options] worker.properties connector.properties...\n"
+    "usage: penstockd [options] worker.properties CONNECTOR...\n"
     "\n"
     "Lands Kafka topics as CSV objects in S3, MinIO or a directory: an object every few\n"
     "seconds, every record exactly once.\n"
+    "\n"
+    "CONNECTOR is a connector's properties file, or a folder: all its *.properties.\n"
     "\n"
     "  --check          check all settings, report every problem, start nothing\n"
     "  --print-config   print all settings in force, secrets masked\n"
@@ -22,13 +24,17 @@ const char pst_daemon_usage[] =
     "\n"
     "examples:\n"
     "  penstockd worker.properties users-sink.properties\n"
+    "  penstockd /etc/penstock/worker.properties /etc/penstock/connectors\n"
     "  penstockd --until-end worker.properties users-sink.properties\n"
     "  penstockd --check worker.properties users-source.properties "
     "users-sink.properties\n"
     "\n"
     "Signals: TERM or INT lands what is buffered, commits, and ends; a second one ends "
     "at\n"
-    "once (the rest stays in Kafka).\n"
+    "once (the rest stays in Kafka). HUP reads the files again: connectors that are "
+    "new,\n"
+    "gone or changed start, end or go on by their new settings; the others are not "
+    "touched.\n"
     "Exit status: 0 done, 1 a connector failed, 2 wrong settings or command line, 3 "
     "Kafka or\n"
     "the store could not be reached within startup.timeout.ms.\n";

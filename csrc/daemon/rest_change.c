@@ -25,7 +25,7 @@ static bool may_change(struct pst_rest *rest, const pst_connector_view *view,
     if (view && view->fixed)
         rest_error(answer, 400,
                    "Connector %s is of the command line (%s): change that file and "
-                   "restart the daemon",
+                   "send the daemon a SIGHUP",
                    view->name,
                    view->props.n && view->props.items[0].file ? view->props.items[0].file
                                                               : "no file");

@@ -75,6 +75,17 @@ void pst_worker_check(const pst_props *props, pst_conf_report *report);
    PST_E_CONFIG: see the report. */
 pst_rc pst_worker_put(pst_worker *worker, pst_props *props, pst_target target,
                       pst_conf_report *report, pst_err *err) PST_MUST;
+typedef struct pst_refreshed {
+    size_t added, changed, removed, unchanged;
+} pst_refreshed;
+
+/* The whole set of the command line's connectors, anew: new ones start, changed ones go
+   on by their new settings (their targets stay), those that are not in it end, and the
+   rest is not touched. Either all of it or, with an error, nothing. The n props are
+   emptied. PST_E_CONFIG: see the report. */
+pst_rc pst_worker_refresh(pst_worker *worker, pst_props *connectors, size_t n,
+                          pst_refreshed *done, pst_conf_report *report,
+                          pst_err *err) PST_MUST;
 /* All these: PST_E_NOT_FOUND, there is no such connector (or task). */
 pst_rc pst_worker_remove(pst_worker *worker, const char *name) PST_MUST;
 pst_rc pst_worker_target(pst_worker *worker, const char *name,

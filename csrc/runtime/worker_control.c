@@ -168,7 +168,7 @@ bool pst_worker_over(const pst_worker *worker)
 
 /* ---- what is wanted ---- */
 
-static pst_entry *find_any(const pst_worker *worker, const char *name)
+pst_entry *pst_worker_find_any(const pst_worker *worker, const char *name)
 {
     for (size_t i = 0; i < worker->n_entries; i++)
         if (strcmp(pst_entry_name(worker->entries[i]), name) == 0)
@@ -178,11 +178,11 @@ static pst_entry *find_any(const pst_worker *worker, const char *name)
 
 pst_entry *pst_worker_find(const pst_worker *worker, const char *name)
 {
-    pst_entry *entry = find_any(worker, name);
+    pst_entry *entry = pst_worker_find_any(worker, name);
     return entry && !entry->deleted ? entry : NULL;
 }
 
-static void set_target(pst_entry *entry, pst_target target)
+void pst_entry_target(pst_entry *entry, pst_target target)
 {
     entry->target = target;
     atomic_store(&entry->paused, target == PST_TARGET_PAUSED);
@@ -214,7 +214,7 @@ static pst_rc add_entry(pst_worker *worker, pst_setup *setup, pst_target target,
         return pst_fail_nomem(err, "a connector");
     }
     entry->now = setup;
-    set_target(entry, target);
+    pst_entry_target(entry, target);
     worker->entries[worker->n_entries++] = entry;
     return PST_OK;
 }
@@ -224,7 +224,7 @@ static pst_rc replace(pst_entry *entry, pst_setup *setup, pst_target target, pst
     if (entry->fixed)
         return pst_fail(err, PST_E_CONFIG,
                         "connector %s is of the command line (%s): change that file and "
-                        "restart the daemon",
+                        "send the daemon a SIGHUP",
                         pst_entry_name(entry),
                         entry->now->props->n && entry->now->props->items[0].file
                             ? entry->now->props->items[0].file
@@ -234,7 +234,7 @@ static pst_rc replace(pst_entry *entry, pst_setup *setup, pst_target target, pst
     pst_setup_free(entry->next);
     entry->next = setup;
     if (entry->deleted)
-        set_target(entry, target);
+        pst_entry_target(entry, target);
     entry->deleted = false;
     return PST_OK;
 }
@@ -252,7 +252,7 @@ pst_rc pst_worker_put(pst_worker *worker, pst_props *props, pst_target target,
         return rc;
     }
     pthread_mutex_lock(&worker->lock);
-    pst_entry *entry = find_any(worker, pst_setup_common(setup)->name);
+    pst_entry *entry = pst_worker_find_any(worker, pst_setup_common(setup)->name);
     rc = entry ? replace(entry, setup, target, err)
                : add_entry(worker, setup, target, err);
     (void)unlock(worker, rc);
@@ -261,16 +261,25 @@ pst_rc pst_worker_put(pst_worker *worker, pst_props *props, pst_target target,
     return rc;
 }
 
+static void forget_topics(pst_entry *entry)
+{
+    for (size_t i = 0; i < entry->n_topics; i++)
+        pst_free(entry->topics[i]);
+    entry->n_topics = 0;
+}
+
+void pst_entry_delete(pst_entry *entry)
+{
+    entry->deleted = true;
+    forget_topics(entry);
+}
+
 pst_rc pst_worker_remove(pst_worker *worker, const char *name)
 {
     pthread_mutex_lock(&worker->lock);
     pst_entry *entry = pst_worker_find(worker, name);
-    if (entry) {
-        entry->deleted = true;
-        for (size_t i = 0; i < entry->n_topics; i++)
-            pst_free(entry->topics[i]);
-        entry->n_topics = 0;
-    }
+    if (entry)
+        pst_entry_delete(entry);
     return unlock(worker, entry ? PST_OK : PST_E_NOT_FOUND);
 }
 
@@ -279,7 +288,7 @@ pst_rc pst_worker_target(pst_worker *worker, const char *name, pst_target target
     pthread_mutex_lock(&worker->lock);
     pst_entry *entry = pst_worker_find(worker, name);
     if (entry)
-        set_target(entry, target);
+        pst_entry_target(entry, target);
     return unlock(worker, entry ? PST_OK : PST_E_NOT_FOUND);
 }
 
@@ -312,9 +321,7 @@ pst_rc pst_worker_reset_topics(pst_worker *worker, const char *name)
 {
     pthread_mutex_lock(&worker->lock);
     pst_entry *entry = pst_worker_find(worker, name);
-    for (size_t i = 0; entry && i < entry->n_topics; i++)
-        pst_free(entry->topics[i]);
     if (entry)
-        entry->n_topics = 0;
+        forget_topics(entry);
     return unlock(worker, entry ? PST_OK : PST_E_NOT_FOUND);
 }

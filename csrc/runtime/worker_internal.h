@@ -5,6 +5,7 @@
  *   worker_setup.c    one connector's settings, checked, and its tasks
  *   worker_task.c     one task's thread
  *   worker_control.c  changes while it runs: the keeper's thread
+ *   worker_refresh.c  the connectors of the command line anew
  *   worker_view.c     copies of what is, for those who look
  *   worker_metrics.c  the same of what is counted
  *
@@ -131,5 +132,9 @@ bool pst_worker_over(const pst_worker *worker);
 /* The keeper's end; the tasks have been told to stop. */
 void pst_worker_keeper_stop(pst_worker *worker);
 pst_entry *pst_worker_find(const pst_worker *worker, const char *name); /* or NULL */
+/* One that is going away, too. */
+pst_entry *pst_worker_find_any(const pst_worker *worker, const char *name);
+void pst_entry_target(pst_entry *entry, pst_target target);
+void pst_entry_delete(pst_entry *entry); /* it goes away when its tasks have ended */
 
 #endif

@@ -127,10 +127,12 @@ class Daemon:
         args: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
+        folder: Path | None = None,
     ) -> None:
         """Writes the .properties files into `directory`; `start` runs it.
 
-        `wrapper` goes before the program (valgrind and its options).
+        `folder` is one more argument, of connectors. `wrapper` goes before the program
+        (valgrind and its options).
         """
         directory.mkdir(parents=True, exist_ok=True)
         self.log_path = directory / "penstockd.log"
@@ -141,6 +143,7 @@ class Daemon:
         ]
         self._argv = [*wrapper, str(binary()), *args, str(self.worker)]
         self._argv += [str(path) for path in self.connectors]
+        self._argv += [str(folder)] if folder else []
         self._env = _environment(env)
         self._process: Process | None = None
 
