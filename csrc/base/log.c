@@ -30,6 +30,7 @@ struct pst_log {
     pthread_mutex_t lock; /* of all but the atomics */
     pst_log_sink sink;
     void *opaque;
+    const pst_clock *clock;
     atomic_int levels[NAMES]; /* INHERITED = the root's */
     atomic_int highest;       /* of all: above it no line is worth a look */
     _Atomic int64_t changed_ms[NAMES];
@@ -103,7 +104,7 @@ bool pst_log_set_level(pst_log *log, const char *module, pst_log_level level)
         return false;
     if (!log)
         return true;
-    int64_t now = pst_wall_ms(pst_clock_system());
+    int64_t now = pst_wall_ms(log->clock);
     pthread_mutex_lock(&log->lock);
     if (at == ROOT)
         set_all(log, level, now);
@@ -166,7 +167,7 @@ static void tell_held(pst_log *log, const pst_logseen_slot *slot)
     char msg[PST_LOGSEEN_TEXT + 64];
     snprintf(msg, sizeof msg, "%s (and %u time%s more since)", slot->text, slot->held,
              slot->held == 1 ? "" : "s");
-    write_line(log, &(pst_logline){.wall_ms = pst_wall_ms(pst_clock_system()),
+    write_line(log, &(pst_logline){.wall_ms = pst_wall_ms(log->clock),
                                    .level = slot->level,
                                    .task = slot->has_task ? slot->task : NULL,
                                    .module = slot->module,
@@ -176,7 +177,7 @@ static void tell_held(pst_log *log, const pst_logseen_slot *slot)
 static void tell_over(pst_log *log, bool all)
 {
     pst_logseen_slot slot;
-    int64_t now = pst_mono_ms(pst_clock_system());
+    int64_t now = pst_mono_ms(log->clock);
     for (int i = 0; i < PST_LOGSEEN_SLOTS; i++) {
         if (!pst_logseen_over(&log->seen, now, all, &slot))
             return;
@@ -192,7 +193,7 @@ static bool is_due(pst_log *log, const pst_logline *line, char *msg, size_t size
     if (line->level > PST_LOG_WARN)
         return true;
     bool due = pst_logseen_due(&log->seen, line->level, line->task, line->module, msg,
-                               pst_mono_ms(pst_clock_system()), &held, &gone);
+                               pst_mono_ms(log->clock), &held, &gone);
     if (gone.hash)
         tell_held(log, &gone);
     size_t n = strlen(msg);
@@ -212,7 +213,7 @@ void pst_logf(pst_log *log, pst_log_level level, const char *task, const char *m
     va_start(ap, fmt);
     vsnprintf(msg, PST_LOGLINE_MAX, fmt, ap);
     va_end(ap);
-    pst_logline line = {.wall_ms = pst_wall_ms(pst_clock_system()),
+    pst_logline line = {.wall_ms = pst_wall_ms(log->clock),
                         .level = level,
                         .task = task,
                         .module = module,
@@ -234,8 +235,14 @@ pst_log *pst_log_new(pst_log_sink sink, void *opaque)
     pthread_mutex_init(&log->lock, NULL);
     log->sink = sink;
     log->opaque = opaque;
+    log->clock = pst_clock_system();
     pst_log_set(log, PST_LOG_INFO, PST_LOG_TEXT);
     return log;
+}
+
+void pst_log_use_clock(pst_log *log, const pst_clock *clock)
+{
+    log->clock = clock;
 }
 
 void pst_log_free(pst_log *log)

@@ -40,6 +40,9 @@ typedef void (*pst_log_sink)(void *opaque, pst_log_level level, const char *line
 
 pst_log *pst_log_new(pst_log_sink sink, void *opaque) PST_MUST; /* INFO, text */
 void pst_log_free(pst_log *log); /* writes what was held back */
+/* Before the first line: repeats and time stamps go by this clock, not by the system's.
+ */
+void pst_log_use_clock(pst_log *log, const pst_clock *clock);
 /* Of the root and all modules. */
 void pst_log_set(pst_log *log, pst_log_level level, pst_log_format format);
 void pst_log_set_format(pst_log *log, pst_log_format format);

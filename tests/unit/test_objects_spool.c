@@ -93,6 +93,7 @@ static int begin_test(void **state)
     reading.put = reading_put;
     f->store->base.driver = &reading;
     f->env.log = pst_log_new(log_line, NULL);
+    pst_log_use_clock(f->env.log, &f->clock.clock);
     f->conf.rotate_schedule_ms = 3600 * 1000;
     use_spool(f, 64 * MIB);
     begin_life(f);
