@@ -131,7 +131,7 @@ unit-tsan: ## the unit tests that use threads under TSan
 TSAN_TESTS := objects objects_nomem objects_pack objects_routed objects_spool spool chain chain_sweep pool http \
               s3 s3_outcomes s3multi creds_sources dir clock log kafka_client kafka_mock \
               kafka_offsets kafka_poll source_task worker_control rest_lane
-TSAN_TESTS += metrics
+TSAN_TESTS += metrics beat
 
 .PHONY: tsan-daemon tsan-worker tsan-flags
 tsan-daemon:
@@ -268,9 +268,12 @@ docs-check: daemon
 	  { echo "docs/CONFIGURATION.md is not current: make docs"; exit 1; }
 
 .PHONY: install
-install: daemon ## install penstockd below PREFIX (default /usr/local)
+install: daemon ## penstockd and its systemd unit, below PREFIX (default /usr/local)
 	install -D -m 755 $(BUILD)/penstockd $(DESTDIR)$(PREFIX)/bin/penstockd
 	$(if $(LIBS3),install -D -m 755 $(LIBS3) $(DESTDIR)$(PREFIX)/lib/penstock/penstock_libs3.so)
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/bin/penstockd|$(PREFIX)/bin/penstockd|' packaging/systemd/penstockd.service \
+	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/penstockd.service
 
 .PHONY: help
 help: ## this list

@@ -68,6 +68,7 @@ check_build() {
 }
 
 check_test() {
+    need_program systemd-analyze systemd
     need_library cmocka libcmocka-dev
     need_program valgrind valgrind
     need_program clang clang

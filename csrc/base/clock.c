@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 
+#include "base/beat.h"
 #include "base/mem.h"
 
 #include <pthread.h>
@@ -128,6 +129,7 @@ void pst_cancel_set(pst_cancel *cancel)
 
 bool pst_cancelled(const pst_cancel *cancel)
 {
+    pst_beat_turn();
     return cancel && atomic_load(&((pst_cancel *)(uintptr_t)cancel)->set);
 }
 
@@ -144,15 +146,8 @@ static struct timespec monotonic_in(int64_t ms)
     return ts;
 }
 
-bool pst_cancel_wait(pst_cancel *cancel, int64_t ms)
+static bool wait_for(pst_cancel *cancel, int64_t ms)
 {
-    if (ms < 0)
-        ms = 0;
-    if (!cancel) {
-        struct timespec ts = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
-        nanosleep(&ts, NULL);
-        return false;
-    }
     struct timespec until = monotonic_in(ms);
     pthread_mutex_lock(&cancel->lock);
     int rc = 0;
@@ -160,6 +155,19 @@ bool pst_cancel_wait(pst_cancel *cancel, int64_t ms)
         rc = pthread_cond_timedwait(&cancel->changed, &cancel->lock, &until);
     pthread_mutex_unlock(&cancel->lock);
     return atomic_load(&cancel->set);
+}
+
+bool pst_cancel_wait(pst_cancel *cancel, int64_t ms)
+{
+    struct timespec ts = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
+    bool set = false;
+    pst_beat_rest(ms);
+    if (cancel)
+        set = wait_for(cancel, ms < 0 ? 0 : ms);
+    else if (ms > 0)
+        nanosleep(&ts, NULL);
+    pst_beat_turn();
+    return set;
 }
 
 static uint64_t next_random(uint64_t *seed)

@@ -4,10 +4,13 @@
  */
 #include "base/mem.h"
 #include "daemon/files.h"
+#include "daemon/notify.h"
+#include "daemon/options.h"
 #include "daemon/password.h"
 #include "daemon/reload.h"
 #include "daemon/rest.h"
 #include "daemon/rest_store.h"
+#include "runtime/control.h"
 #include "runtime/worker.h"
 
 #include <malloc.h>
@@ -151,16 +154,24 @@ static void end_soon(signal_watch *watch)
     _Exit(1);
 }
 
+static void reload_files(signal_watch *watch)
+{
+    pst_notify_reloading();
+    pst_reload_run(watch->reload);
+    pst_notify_ready(NULL);
+}
+
 static void *watch_signals(void *arg)
 {
     signal_watch *watch = arg;
     for (int stops = 0, signo = 0; sigwait(&watch->set, &signo) == 0;) {
         if (signo == SIGHUP) {
             if (!stops)
-                pst_reload_run(watch->reload);
+                reload_files(watch);
         } else if (++stops == 1) {
             pst_logf(watch->log, PST_LOG_INFO, NULL, "daemon",
                      "stopping: landing what is buffered");
+            pst_notify_stopping();
             pst_worker_stop(watch->worker);
         } else {
             end_soon(watch);
@@ -179,8 +190,10 @@ static int serve(pst_worker *worker, pst_reload *reload, const sigset_t *signals
         pst_worker_stop(worker);
         return 1;
     }
-    while (!pst_worker_wait(worker, WAIT_MS))
-        ;
+    pst_watchdog dog = pst_watchdog_open();
+    pst_watchdog_feed(&dog, worker, log);
+    while (!pst_worker_wait(worker, pst_watchdog_wait_ms(&dog, WAIT_MS)))
+        pst_watchdog_feed(&dog, worker, log);
     pthread_cancel(watch.thread); /* sigwait() and nanosleep() give way to it */
     pthread_join(watch.thread, NULL);
     return pst_worker_exit_status(worker);
@@ -218,6 +231,17 @@ static pst_rc load_stored(pst_worker *worker, pst_conf_report *report)
     return report->errors ? PST_E_CONFIG : rc;
 }
 
+/* Tasks wait for Kafka and their store by themselves: systemd has not to. */
+static void tell_ready(pst_worker *worker)
+{
+    char status[128] = "", **names = NULL;
+    size_t n = 0;
+    if (pst_worker_names(worker, &names, &n) == PST_OK)
+        snprintf(status, sizeof status, "%zu connector%s", n, n == 1 ? "" : "s");
+    pst_worker_names_free(names, n);
+    pst_notify_ready(status);
+}
+
 /* The listeners open first: what is wrong with them starts nothing. */
 static int start_and_serve(pst_worker *worker, const pst_daemon_options *options,
                            const pst_daemon_files *files, pst_log *log)
@@ -235,13 +259,15 @@ static int start_and_serve(pst_worker *worker, const pst_daemon_options *options
     pst_rc rc = pst_rest_start(&rest, &wanted, &err);
     if (rc != PST_OK) {
         pst_logf(log, PST_LOG_ERROR, NULL, "daemon", "%s", err.text);
-        return EXIT_CONFIG;
+        return rc == PST_E_CONFIG ? EXIT_CONFIG : 1;
     }
     if (!options->until_end || rest)
         rc = pst_worker_control(worker, has_storage(worker) && !options->until_end, &err);
     if (rc == PST_OK)
         rc = pst_worker_start(worker, &err);
-    if (rc != PST_OK) {
+    if (rc == PST_OK) {
+        tell_ready(worker);
+    } else {
         pst_logf(log, PST_LOG_ERROR, NULL, "daemon", "%s", err.text);
         pst_worker_stop(worker);
     }

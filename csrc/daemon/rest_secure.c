@@ -31,6 +31,8 @@ static pst_rc read_pem(const char *path, const char *setting, char **out, pst_er
     if (text.data)
         pst_wipe(text.data, text.cap);
     pst_buf_done(&text);
+    if (rc == PST_E_LIMIT)
+        rc = PST_E_CONFIG; /* no such file is a certificate or a key */
     return rc == PST_OK ? PST_OK
                         : pst_fail(err, rc, "%s: %s cannot be read", setting, path);
 }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -238,6 +239,33 @@ bool pst_worker_wait(pst_worker *worker, int64_t ms)
     bool ended = pst_worker_over(worker);
     pthread_mutex_unlock(&worker->lock);
     return ended;
+}
+
+/* Under the lock. */
+static int64_t silent_ms(pst_task_entry *task, int64_t now_ms)
+{
+    if (task->life != PST_LIFE_RUNNING) {
+        task->seen.any = false; /* another thread begins anew */
+        return 0;
+    }
+    return pst_beat_silent_ms(&task->beat, &task->seen, now_ms);
+}
+
+int64_t pst_worker_silent(pst_worker *worker, char *task, size_t size)
+{
+    int64_t longest = 0, now = pst_mono_ms(worker->options.clock);
+    pthread_mutex_lock(&worker->lock);
+    for (size_t i = 0; i < worker->n_entries; i++) {
+        const pst_setup *setup = worker->entries[i]->now;
+        for (size_t k = 0; k < setup->n_tasks; k++) {
+            int64_t ms = silent_ms(&setup->tasks[k], now);
+            if (ms > longest)
+                snprintf(task, size, "%s", setup->tasks[k].id);
+            longest = ms > longest ? ms : longest;
+        }
+    }
+    pthread_mutex_unlock(&worker->lock);
+    return longest;
 }
 
 /* ---- status ---- */

@@ -61,6 +61,10 @@ void pst_worker_abort(pst_worker *worker);
 /* Waits up to ms; true when all tasks have ended. */
 bool pst_worker_wait(pst_worker *worker, int64_t ms);
 
+/* The task that has been in one call for the longest time, by what the calls of this have
+   seen: how long, in ms, and its name. 0: none is. For one thread. */
+int64_t pst_worker_silent(pst_worker *worker, char *task, size_t size);
+
 typedef enum pst_task_state {
     PST_TASK_STARTING,
     PST_TASK_RUNNING,

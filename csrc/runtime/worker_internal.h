@@ -15,6 +15,7 @@
 #ifndef PST_RUNTIME_WORKER_INTERNAL_H
 #define PST_RUNTIME_WORKER_INTERNAL_H
 
+#include "base/beat.h"
 #include "base/spool.h"
 #include "runtime/budget.h"
 #include "runtime/control.h"
@@ -47,6 +48,8 @@ typedef struct pst_task_entry {
     pst_progress *shown, *spare; /* sinks; while it runs the task has the spare one */
     pst_task_offset *offsets;
     pst_metrics metrics;
+    pst_beat beat;
+    pst_beat_seen seen; /* by pst_worker_silent(), under worker->lock */
 } pst_task_entry;
 
 /* One configuration of a connector: never changed, its tasks run by it. */

@@ -291,6 +291,7 @@ static void *run_task(void *arg)
     const pst_clock *clock = task->env.clock;
     int64_t began = pst_mono_ms(clock);
     pst_metrics_reset(&task->metrics);
+    pst_beat_use(&task->beat);
     pst_rc rc = task->setup->plugin->sink ? run_sink(task, &err) : run_source(task, &err);
     /* Nothing is assigned any more, and another task may have them. */
     pst_metrics_parts(&task->metrics, NULL, 0, 0);
