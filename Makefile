@@ -267,11 +267,17 @@ docs-check: daemon
 	@$(BUILD)/penstockd --settings-markdown | cmp - docs/CONFIGURATION.md || \
 	  { echo "docs/CONFIGURATION.md is not current: make docs"; exit 1; }
 
+.PHONY: man
+man: $(BUILD)/penstockd ## build/man/: penstockd(8), penstockd.properties(5), from its --help
+	@$(firstword $(wildcard $(PYTHON)) python3) scripts/man.py $(BUILD)/penstockd $(BUILD)/man
+
 .PHONY: install
-install: daemon ## penstockd and its systemd unit, below PREFIX (default /usr/local)
+install: daemon man ## penstockd, its man pages and systemd unit, below PREFIX (/usr/local)
 	install -D -m 755 $(BUILD)/penstockd $(DESTDIR)$(PREFIX)/bin/penstockd
 	$(if $(LIBS3),install -D -m 755 $(LIBS3) $(DESTDIR)$(PREFIX)/lib/penstock/penstock_libs3.so)
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/man/man{5,8}
+	install -m 644 $(BUILD)/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 $(BUILD)/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	sed 's|/usr/bin/penstockd|$(PREFIX)/bin/penstockd|' packaging/systemd/penstockd.service \
 	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/penstockd.service
 

@@ -34,7 +34,7 @@ THIRD_PARTY = {
                           r"|csrc/daemon/rest\w*\.[ch]"),
     "microhttpd": re.compile(r"csrc/daemon/rest_server\.c"),
     "openssl/": re.compile(r"csrc/store/(libs3/)?\w+\.[ch]"
-                           r"|csrc/daemon/(rest_auth|password)\.c"),
+                           r"|csrc/daemon/(rest_auth|rest_check|password)\.c"),
     "libs3.h": re.compile(r"csrc/store/libs3/client\.h"),
     "zlib.h": re.compile(r"csrc/format/gzip\.c"),
     "zstd": re.compile(r"csrc/format/zstd\.c"),

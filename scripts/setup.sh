@@ -69,6 +69,8 @@ check_build() {
 
 check_test() {
     need_program systemd-analyze systemd
+    need_program groff groff
+    need_program man man-db
     need_library cmocka libcmocka-dev
     need_program valgrind valgrind
     need_program clang clang

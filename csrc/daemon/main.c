@@ -219,16 +219,61 @@ static pst_rc add_stored(void *self, const char *path, pst_props *props,
     return rc == PST_E_CONFIG ? PST_OK : rc;
 }
 
-static pst_rc load_stored(pst_worker *worker, pst_conf_report *report)
+/* The same where there is no worker, because of other errors. */
+static pst_rc check_stored(void *self, const char *path, pst_props *props,
+                           pst_target target, pst_conf_report *report, pst_err *err)
 {
-    const char *dir = pst_worker_settings(worker)->config_storage_dir;
+    (void)self;
+    (void)path;
+    (void)target;
+    (void)err;
+    pst_worker_check(props, report);
+    return PST_OK;
+}
+
+static pst_rc load_stored(pst_worker *worker, const pst_daemon_files *files, bool check,
+                          pst_conf_report *report)
+{
+    const pst_prop *set = pst_props_find(&files->worker, "config.storage.dir");
+    const char *dir = set ? set->value : NULL;
     pst_err err = PST_ERR_INIT;
-    if (!has_storage(worker))
+    if (!dir || !*dir)
         return PST_OK;
-    pst_rc rc = rest_store_load(dir, add_stored, worker, report, &err);
+    pst_rc rc = rest_store_make(dir, check, &err);
+    if (rc == PST_OK)
+        rc = rest_store_load(dir, worker ? add_stored : check_stored, worker, report,
+                             &err);
     if (rc != PST_OK)
-        pst_conf_error(report, NULL, "config.storage.dir", "%s", err.text);
+        pst_conf_error(report, set, "config.storage.dir", "%s", err.text);
     return report->errors ? PST_E_CONFIG : rc;
+}
+
+/* Of the worker's file: what is wrong with the rest of it has been told. */
+static void check_rest(const pst_daemon_files *files, bool until_end,
+                       pst_conf_report *report)
+{
+    pst_worker_conf conf;
+    pst_conf_report told;
+    memset(&conf, 0, sizeof conf);
+    pst_conf_report_init(&told);
+    if (pst_conf_apply(&pst_worker_spec, &files->worker, &conf, &told) != PST_E_NOMEM)
+        pst_rest_check(&conf, &files->worker, until_end, report);
+    pst_conf_done(&pst_worker_spec, &conf);
+    pst_conf_report_done(&told);
+}
+
+/* All of it, whatever is wrong with the first. */
+static pst_rc load_all(pst_worker **worker, const pst_worker_options *wanted,
+                       const pst_daemon_files *files, bool check, pst_conf_report *report)
+{
+    pst_rc rc = wanted->log ? pst_worker_new(worker, wanted, report) : PST_E_NOMEM;
+    if (rc == PST_E_NOMEM)
+        return rc;
+    check_rest(files, wanted->until_end, report);
+    pst_rc stored = load_stored(*worker, files, check, report);
+    if (rc == PST_OK)
+        rc = stored;
+    return rc == PST_OK && report->errors ? PST_E_CONFIG : rc;
 }
 
 /* Tasks wait for Kafka and their store by themselves: systemd has not to. */
@@ -292,9 +337,8 @@ static int run(const pst_daemon_options *options, pst_daemon_files *files,
                                  .until_end = options->until_end,
                                  .observed = true,
                                  .log = log};
-    pst_rc rc = log ? pst_worker_new(&worker, &wanted, report) : PST_E_NOMEM;
-    if (rc == PST_OK)
-        rc = load_stored(worker, report);
+    bool check = options->mode != PST_DAEMON_RUN;
+    pst_rc rc = load_all(&worker, &wanted, files, check, report);
     int status = report_status(report);
     if (rc != PST_OK)
         status = status ? status : 1;

@@ -35,9 +35,9 @@ const char pst_daemon_usage[] =
     "new,\n"
     "gone or changed start, end or go on by their new settings; the others are not "
     "touched.\n"
-    "Exit status: 0 done, 1 a connector failed, 2 wrong settings or command line, 3 "
-    "Kafka or\n"
-    "the store could not be reached within startup.timeout.ms.\n";
+    "Exit status: 0 done, 1 a connector failed or a port is taken, 2 wrong settings or\n"
+    "command line, 3 Kafka or the store could not be reached within "
+    "startup.timeout.ms.\n";
 
 typedef struct flag {
     const char *name;

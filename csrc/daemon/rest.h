@@ -18,6 +18,10 @@ typedef struct pst_rest_options {
     bool until_end; /* a job: only listeners that were asked for */
 } pst_rest_options;
 
+/* What is wrong with REST's settings and their files goes to the report; opens no port.
+ */
+void pst_rest_check(const pst_worker_conf *conf, const pst_props *props, bool until_end,
+                    pst_conf_report *report);
 /* *out stays NULL when there is nothing to serve: no listeners, or the default one's port
    is taken, which is a warning. */
 pst_rc pst_rest_start(pst_rest **out, const pst_rest_options *options,

@@ -6,6 +6,7 @@
  *   rest_guard.c       who may ask: Host, Origin
  *   rest_auth.c        users and passwords
  *   rest_file.c        files of others
+ *   rest_check.c       all of that before anything is opened
  *   rest_secure.c      certificate and key, and listening elsewhere than loopback
  *   rest_router.c      the table of routes; 404, 405, OPTIONS
  *   rest_answer.c      JSON and error bodies
@@ -141,6 +142,10 @@ FILE *rest_file_open(const char *path, size_t max) PST_MUST;
 pst_rc rest_listen(struct pst_rest *rest, pst_err *err) PST_MUST;
 void rest_unlisten(struct pst_rest *rest);
 bool rest_is_loopback(const rest_listener *listener);
+struct sockaddr;
+bool rest_is_loopback_address(const struct sockaddr *addr);
+/* One of `listeners`; nothing is opened. */
+pst_rc rest_parse_listener(rest_listener *out, pst_sv text, pst_err *err) PST_MUST;
 
 /* ---- rest_guard.c ---- */
 
@@ -167,6 +172,10 @@ int rest_auth_check(struct rest_auth *auth, const char *authorization);
 /* Reads what `rest.auth` and `rest.ssl.*` name. */
 pst_rc rest_secure(struct pst_rest *rest, pst_err *err) PST_MUST;
 void rest_insecure(struct pst_rest *rest); /* forgets it */
+/* *out: the caller's, to be wiped. */
+pst_rc rest_read_pem(const char *path, const char *setting, char **out,
+                     pst_err *err) PST_MUST;
+pst_rc rest_fail_exposed(const rest_listener *listener, pst_err *err);
 /* Once the sockets are open: is one for others than this machine, and may it be? */
 pst_rc rest_check_exposure(struct pst_rest *rest, pst_err *err) PST_MUST;
 

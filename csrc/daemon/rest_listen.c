@@ -45,7 +45,7 @@ static bool parse_authority(rest_listener *out, pst_sv text)
     return !port.p || parse_port(port, &out->port);
 }
 
-static pst_rc parse_listener(rest_listener *out, pst_sv text, pst_err *err)
+pst_rc rest_parse_listener(rest_listener *out, pst_sv text, pst_err *err)
 {
     *out = (rest_listener){.fd = -1};
     out->tls = pst_sv_starts(text, PST_SV("https://"));
@@ -114,16 +114,23 @@ static pst_rc open_listener(rest_listener *l, pst_err *err)
     return rc;
 }
 
+bool rest_is_loopback_address(const struct sockaddr *addr)
+{
+    if (addr->sa_family == AF_INET)
+        return (ntohl(
+                    ((const struct sockaddr_in *)(const void *)addr)->sin_addr.s_addr) >>
+                24) == 127;
+    return addr->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(
+               &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr);
+}
+
 bool rest_is_loopback(const rest_listener *l)
 {
     struct sockaddr_storage addr;
     socklen_t n = sizeof addr;
-    if (getsockname(l->fd, (struct sockaddr *)&addr, &n) != 0)
-        return false;
-    if (addr.ss_family == AF_INET)
-        return (ntohl(((struct sockaddr_in *)&addr)->sin_addr.s_addr) >> 24) == 127;
-    return addr.ss_family == AF_INET6 &&
-           IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&addr)->sin6_addr);
+    return getsockname(l->fd, (struct sockaddr *)&addr, &n) == 0 &&
+           rest_is_loopback_address((struct sockaddr *)&addr);
 }
 
 pst_rc rest_listen(struct pst_rest *rest, pst_err *err)
@@ -138,7 +145,7 @@ pst_rc rest_listen(struct pst_rest *rest, pst_err *err)
             return pst_fail(err, PST_E_CONFIG, "listeners: more than %d",
                             REST_LISTENERS_MAX);
         rest_listener *l = &rest->listeners[rest->n_listeners];
-        pst_rc rc = parse_listener(l, one, err);
+        pst_rc rc = rest_parse_listener(l, one, err);
         l->rest = rest;
         if (rc == PST_OK)
             rc = open_listener(l, err);

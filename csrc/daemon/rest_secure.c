@@ -12,7 +12,7 @@
 
 enum { PEM_MAX = 256 * 1024 };
 
-static pst_rc read_pem(const char *path, const char *setting, char **out, pst_err *err)
+pst_rc rest_read_pem(const char *path, const char *setting, char **out, pst_err *err)
 {
     char why[128], block[4096];
     pst_buf text;
@@ -44,10 +44,10 @@ pst_rc rest_secure(struct pst_rest *rest, pst_err *err)
     if (conf->rest_auth)
         rc = rest_auth_load(&rest->auth, conf->rest_auth_file, rest->options.log, err);
     if (rc == PST_OK && conf->rest_ssl_certificate)
-        rc = read_pem(conf->rest_ssl_certificate, "rest.ssl.certificate",
-                      &rest->certificate, err);
+        rc = rest_read_pem(conf->rest_ssl_certificate, "rest.ssl.certificate",
+                           &rest->certificate, err);
     if (rc == PST_OK && conf->rest_ssl_key)
-        rc = read_pem(conf->rest_ssl_key, "rest.ssl.key", &rest->key, err);
+        rc = rest_read_pem(conf->rest_ssl_key, "rest.ssl.key", &rest->key, err);
     return rc;
 }
 
@@ -62,20 +62,24 @@ void rest_insecure(struct pst_rest *rest)
     rest->key = rest->certificate = NULL;
 }
 
+pst_rc rest_fail_exposed(const rest_listener *l, pst_err *err)
+{
+    return pst_fail(err, PST_E_CONFIG,
+                    "listeners: %s://%s:%d is open to other machines: set "
+                    "rest.auth=basic, or rest.allow.insecure=true if something else "
+                    "guards it",
+                    l->tls ? "https" : "http", l->host, l->port);
+}
+
 pst_rc rest_check_exposure(struct pst_rest *rest, pst_err *err)
 {
     const pst_worker_conf *conf = pst_worker_settings(rest->options.worker);
     for (size_t i = 0; i < rest->n_listeners; i++) {
         const rest_listener *l = &rest->listeners[i];
-        const char *scheme = l->tls ? "https" : "http";
         if (rest_is_loopback(l))
             continue;
         if (!rest->auth && !conf->rest_allow_insecure)
-            return pst_fail(err, PST_E_CONFIG,
-                            "listeners: %s://%s:%d is open to other machines: set "
-                            "rest.auth=basic, or rest.allow.insecure=true if something "
-                            "else guards it",
-                            scheme, l->host, l->port);
+            return rest_fail_exposed(l, err);
         if (!l->tls)
             pst_logf(rest->options.log, PST_LOG_WARN, NULL, "rest",
                      "http://%s:%d is open to other machines and not encrypted: %s",

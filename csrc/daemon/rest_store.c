@@ -49,6 +49,37 @@ static pst_rc path_of(char out[PATH_MAX_BYTES], const char *dir, const char *nam
     return PST_OK;
 }
 
+/* ---- the folder ---- */
+
+static bool is_writable(const char *dir)
+{
+    return access(dir, R_OK | W_OK | X_OK) == 0;
+}
+
+/* Could it be made? */
+static bool has_place(const char *dir)
+{
+    char parent[PATH_MAX_BYTES];
+    size_t n = strlen(dir);
+    while (n > 1 && dir[n - 1] == '/')
+        n--;
+    while (n && dir[n - 1] != '/')
+        n--;
+    snprintf(parent, sizeof parent, "%.*s", (int)n, dir);
+    return is_writable(n ? parent : ".");
+}
+
+pst_rc rest_store_make(const char *dir, bool check, pst_err *err)
+{
+    bool there = access(dir, F_OK) == 0;
+    bool good = there ? is_writable(dir) : check ? has_place(dir) : mkdir(dir, 0700) == 0;
+    if (good)
+        return PST_OK;
+    pst_rc rc = fail_at(dir, err);
+    err->code = PST_E_CONFIG;
+    return rc == PST_E_IO ? PST_E_CONFIG : rc;
+}
+
 /* ---- writing ---- */
 
 static pst_rc sync_dir(const char *dir, pst_err *err)
@@ -238,9 +269,9 @@ pst_rc rest_store_load(const char *dir, rest_stored each, void *self,
 {
     loading l = {each, self, report};
     struct dirent **found = NULL;
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-        return fail_at(dir, err);
     int n = scandir(dir, &found, is_ours, alphasort);
+    if (n < 0 && errno == ENOENT)
+        return PST_OK;
     if (n < 0)
         return fail_at(dir, err);
     pst_rc rc = PST_OK;
