@@ -31,11 +31,12 @@ The files that
 .BR penstockd (8)
 reads: one for the worker, one for each connector, in the format of Java's properties.
 .PP
-A line is a name and a value with = between them; # and ! begin comments, a \\e at the end
-goes on in the next line, and in a value \\et, \\en, \\e\\e and \\eu00e9 are what they are in Java.
-${env:NAME} and ${file:/path:key} in a value stand for a variable of the environment and for
-a value of another properties file: secrets belong there, and what comes from there is shown
-nowhere.
+A line is a name and a value with = between them; # and ! begin comments, a \\e at the
+end goes on in the next line, and in a value \\et, \\en, \\e\\e and \\eu00e9 are what
+they are in Java.
+${env:NAME} and ${file:/path:key} in a value stand for a variable of the environment and
+for a value of another properties file: secrets belong there, and what comes from there
+is shown nowhere.
 .PP
 An unknown name is an error that tells the nearest known one.
 .B penstockd --check
