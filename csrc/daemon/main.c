@@ -100,7 +100,9 @@ static int report_status(const pst_conf_report *report)
     if (report->errors)
         fprintf(stderr, "penstockd: %zu error%s in the settings\n", report->errors,
                 report->errors == 1 ? "" : "s");
-    return report->errors || report->nomem ? EXIT_CONFIG : 0;
+    if (report->errors)
+        return EXIT_CONFIG;
+    return report->nomem ? 1 : 0;
 }
 
 static int print_config(const pst_daemon_files *files)
@@ -154,11 +156,22 @@ static void end_soon(signal_watch *watch)
     _Exit(1);
 }
 
+/* Tasks wait for Kafka and their store by themselves: systemd has not to. */
+static void tell_ready(pst_worker *worker)
+{
+    char status[128] = "", **names = NULL;
+    size_t n = 0;
+    if (pst_worker_names(worker, &names, &n) == PST_OK)
+        snprintf(status, sizeof status, "%zu connector%s", n, n == 1 ? "" : "s");
+    pst_worker_names_free(names, n);
+    pst_notify_ready(status);
+}
+
 static void reload_files(signal_watch *watch)
 {
     pst_notify_reloading();
     pst_reload_run(watch->reload);
-    pst_notify_ready(NULL);
+    tell_ready(watch->worker);
 }
 
 static void *watch_signals(void *arg)
@@ -209,8 +222,9 @@ static bool has_storage(const pst_worker *worker)
 static pst_rc add_stored(void *self, const char *path, pst_props *props,
                          pst_target target, pst_conf_report *report, pst_err *err)
 {
+    size_t before = report->errors;
     pst_rc rc = pst_worker_put(self, props, target, report, err);
-    if (rc == PST_E_CONFIG && !report->errors) { /* the name is taken */
+    if (rc == PST_E_CONFIG && report->errors == before) { /* the name is taken */
         pst_prop where = {.file = (char *)(uintptr_t)path};
         pst_conf_error(report, &where, "name", "%s, or remove this one", err->text);
     }
@@ -264,27 +278,18 @@ static void check_rest(const pst_daemon_files *files, bool until_end,
 
 /* All of it, whatever is wrong with the first. */
 static pst_rc load_all(pst_worker **worker, const pst_worker_options *wanted,
-                       const pst_daemon_files *files, bool check, pst_conf_report *report)
+                       const pst_daemon_files *files, pst_daemon_mode mode,
+                       pst_conf_report *report)
 {
     pst_rc rc = wanted->log ? pst_worker_new(worker, wanted, report) : PST_E_NOMEM;
     if (rc == PST_E_NOMEM)
         return rc;
-    check_rest(files, wanted->until_end, report);
-    pst_rc stored = load_stored(*worker, files, check, report);
+    if (mode != PST_DAEMON_PRINT_CONFIG)
+        check_rest(files, wanted->until_end, report);
+    pst_rc stored = load_stored(*worker, files, mode != PST_DAEMON_RUN, report);
     if (rc == PST_OK)
         rc = stored;
     return rc == PST_OK && report->errors ? PST_E_CONFIG : rc;
-}
-
-/* Tasks wait for Kafka and their store by themselves: systemd has not to. */
-static void tell_ready(pst_worker *worker)
-{
-    char status[128] = "", **names = NULL;
-    size_t n = 0;
-    if (pst_worker_names(worker, &names, &n) == PST_OK)
-        snprintf(status, sizeof status, "%zu connector%s", n, n == 1 ? "" : "s");
-    pst_worker_names_free(names, n);
-    pst_notify_ready(status);
 }
 
 /* The listeners open first: what is wrong with them starts nothing. */
@@ -337,8 +342,7 @@ static int run(const pst_daemon_options *options, pst_daemon_files *files,
                                  .until_end = options->until_end,
                                  .observed = true,
                                  .log = log};
-    bool check = options->mode != PST_DAEMON_RUN;
-    pst_rc rc = load_all(&worker, &wanted, files, check, report);
+    pst_rc rc = load_all(&worker, &wanted, files, options->mode, report);
     int status = report_status(report);
     if (rc != PST_OK)
         status = status ? status : 1;

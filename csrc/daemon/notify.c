@@ -12,7 +12,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SIGNS = 3 }; /* of life within the limit: one may come late */
+enum {
+    SIGNS = 3, /* of life within the limit: one may come late */
+    SEND_S = 2,
+};
 
 /* A path, or with @ an abstract name. */
 static socklen_t address(struct sockaddr_un *out)
@@ -28,14 +31,16 @@ static socklen_t address(struct sockaddr_un *out)
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + (name[0] == '/'));
 }
 
-/* Never waits, and nobody is there to be told that it failed. */
+/* Nobody is there to be told that it failed. */
 static void notify(const char *text)
 {
     struct sockaddr_un to;
     socklen_t n = address(&to);
-    int fd = n ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1;
+    int fd = n ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+    struct timeval limit = {SEND_S, 0};
     if (fd < 0)
         return;
+    (void)!setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     (void)!sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to, n);
     close(fd);
 }
@@ -43,8 +48,7 @@ static void notify(const char *text)
 void pst_notify_ready(const char *status)
 {
     char text[512];
-    snprintf(text, sizeof text, "READY=1\n%s%s", status ? "STATUS=" : "",
-             status ? status : "");
+    snprintf(text, sizeof text, "READY=1\nSTATUS=%s", status);
     notify(text);
 }
 
@@ -93,7 +97,8 @@ void pst_watchdog_feed(pst_watchdog *dog, pst_worker *worker, pst_log *log)
     if (!dog->limit_ms)
         return;
     int64_t silent = pst_worker_silent(worker, task, sizeof task);
-    if (silent < dog->limit_ms) {
+    if (silent <
+        dog->limit_ms / 2) { /* systemd waits as long as the limit from here on */
         notify("WATCHDOG=1");
         dog->told = false;
     } else if (!dog->told) {

@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
-void pst_notify_ready(const char *status); /* may be NULL: the status stays */
-void pst_notify_reloading(void);           /* until the next ready */
+void pst_notify_ready(const char *status);
+void pst_notify_reloading(void); /* until the next ready */
 void pst_notify_stopping(void);
 
 /* The watchdog: systemd kills what has not sent a sign of life for so long. */
@@ -23,7 +23,7 @@ typedef struct pst_watchdog {
 pst_watchdog pst_watchdog_open(void);
 /* How long to wait before the next pst_watchdog_feed(); at most `ms`. */
 int64_t pst_watchdog_wait_ms(const pst_watchdog *dog, int64_t ms);
-/* A sign of life, unless a task has been in one call for longer than the limit. */
+/* A sign of life, unless a task has been in one call for half of the limit. */
 void pst_watchdog_feed(pst_watchdog *dog, pst_worker *worker, pst_log *log);
 
 #endif

@@ -37,6 +37,8 @@ static void check_listener(const check *c, pst_sv text)
     struct addrinfo *found = NULL,
                     hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
     int bad = getaddrinfo(*l.host ? l.host : NULL, "0", &hints, &found);
+    if (bad == EAI_AGAIN)
+        return; /* the name server is away: no mistake of the settings */
     if (bad) {
         pst_conf_error(c->report, pst_props_find(c->props, "listeners"), "listeners",
                        "the address of %s is not known: %s", l.host, gai_strerror(bad));
@@ -52,10 +54,15 @@ static void check_listener(const check *c, pst_sv text)
 
 static void check_listeners(const check *c)
 {
+    size_t n = 0;
     for (pst_sv left = pst_sv_of(c->conf->listeners); left.p;) {
         pst_sv one = pst_sv_trim(pst_sv_cut(left, ',', &left));
-        if (one.n)
-            check_listener(c, one);
+        if (!one.n)
+            continue;
+        check_listener(c, one);
+        if (++n == REST_LISTENERS_MAX + 1)
+            pst_conf_error(c->report, pst_props_find(c->props, "listeners"), "listeners",
+                           "more than %d", REST_LISTENERS_MAX);
     }
 }
 
@@ -94,25 +101,26 @@ static int no_passphrase(char *out, int size, int writing, void *self)
     return -1;
 }
 
-static void check_pair(const check *c, char *certificate, char *key)
+static X509 *certificate_of(const check *c, char *pem)
 {
-    BIO *first = BIO_new_mem_buf(certificate, -1), *second = BIO_new_mem_buf(key, -1);
-    X509 *cert = first ? PEM_read_bio_X509(first, NULL, NULL, NULL) : NULL;
-    EVP_PKEY *own =
-        second ? PEM_read_bio_PrivateKey(second, NULL, no_passphrase, NULL) : NULL;
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    BIO_free(bio);
     if (!cert)
         refuse(c, "rest.ssl.certificate", c->conf->rest_ssl_certificate,
                "there is no PEM certificate in it");
-    if (!own)
+    return cert;
+}
+
+static EVP_PKEY *key_of(const check *c, char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+    BIO_free(bio);
+    if (!key)
         refuse(c, "rest.ssl.key", c->conf->rest_ssl_key,
                "there is no PEM private key in it, or it has a passphrase");
-    if (cert && own && X509_check_private_key(cert, own) != 1)
-        refuse(c, "rest.ssl.key", c->conf->rest_ssl_key,
-               "it is not the key of rest.ssl.certificate");
-    X509_free(cert);
-    EVP_PKEY_free(own);
-    BIO_free(first);
-    BIO_free(second);
+    return key;
 }
 
 static void check_tls(const check *c)
@@ -124,8 +132,13 @@ static void check_tls(const check *c)
             : NULL;
     char *key =
         conf->rest_ssl_key ? read_one(c, conf->rest_ssl_key, "rest.ssl.key") : NULL;
-    if (certificate && key)
-        check_pair(c, certificate, key);
+    X509 *cert = certificate ? certificate_of(c, certificate) : NULL;
+    EVP_PKEY *own = key ? key_of(c, key) : NULL;
+    if (cert && own && X509_check_private_key(cert, own) != 1)
+        refuse(c, "rest.ssl.key", conf->rest_ssl_key,
+               "it is not the key of rest.ssl.certificate");
+    X509_free(cert);
+    EVP_PKEY_free(own);
     if (key)
         pst_wipe(key, strlen(key));
     pst_free(key);

@@ -368,7 +368,7 @@ static pst_rc start_listener(rest_listener *l, pst_err *err)
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, l->tls ? tls : &tls[2],
         MHD_OPTION_END);
     if (!l->daemon)
-        return pst_fail(err, l->tls ? PST_E_CONFIG : PST_E_IO,
+        return pst_fail(err, PST_E_IO,
                         "listeners: the server does not start%s; log.level=debug says "
                         "more",
                         l->tls ? ": are rest.ssl.certificate and rest.ssl.key a pair?"

@@ -95,7 +95,7 @@ def test_it_says_how_it_goes(
     daemon.signal(signal.SIGHUP)
     reloading = notified.wait("RELOADING")
     assert int(reloading["MONOTONIC_USEC"]) >= before
-    assert notified.wait("READY") == {"READY": "1"}
+    assert notified.wait("READY") == {"READY": "1", "STATUS": "1 connector"}
     assert not [one for one in notified.seen if "WATCHDOG" in one]  # nobody asked
     assert daemon.term() == 0
     assert "STOPPING" in notified.wait("STOPPING")

@@ -64,6 +64,13 @@ def test_the_unit_s_times_fit_the_settings() -> None:
     assert int(stop[1]) * 1000 > int(limit[1])
 
 
+def test_wrong_settings_are_not_tried_again() -> None:
+    text = UNIT.read_text()
+    assert "RestartPreventExitStatus=2" in text
+    # systemd looks at the main process alone: a check before it would be tried for ever.
+    assert "ExecStartPre" not in text
+
+
 def test_install_puts_the_program_and_the_unit(tmp_path: Path) -> None:
     subprocess.run(
         ["make", "-s", "install", f"DESTDIR={tmp_path}", "PREFIX=/opt/penstock"],

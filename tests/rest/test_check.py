@@ -101,3 +101,53 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     done = penstockd("--check", path)
     assert done.returncode == 2
     assert f"{path}:3: config.storage.dir: /proc/none/stored: " in done.stderr
+
+
+def test_what_the_start_would_refuse(tmp_path: Path) -> None:
+    five = ",".join(["http://127.0.0.1:0"] * 5)
+    stored = tmp_path / "new"
+    path = worker(tmp_path, listeners=five, config__storage__dir=stored)
+    done = penstockd("--check", path)
+    assert done.returncode == 2
+    assert f"{path}:2: listeners: more than 4" in done.stderr
+    _, key = certificate(tmp_path, "one")
+    key.write_text("junk")  # alone, and on plain HTTP
+    path = worker(
+        tmp_path,
+        listeners="http://127.0.0.1:0",
+        config__storage__dir=stored,
+        rest__ssl__key=key,
+    )
+    done = penstockd("--check", path)
+    assert done.returncode == 2
+    assert "there is no PEM private key in it" in done.stderr
+
+
+def test_a_taken_name_is_told_with_the_rest(tmp_path: Path) -> None:
+    stored = tmp_path / "stored"
+    stored.mkdir()
+    config = {
+        "name": "taken",
+        "connector.class": "RandomUserSource",
+        "kafka.topic": "users",
+    }
+    text = json.dumps({"name": "taken", "config": config})
+    (stored / "taken.json").write_text(text)
+    source = write_properties(tmp_path / "source.properties", config)
+    path = worker(tmp_path, listeners="http://0.0.0.0:0", config__storage__dir=stored)
+    done = penstockd("--check", path, source)
+    assert done.returncode == 2
+    assert "rest.allow.insecure=true" in done.stderr
+    assert "or remove this one" in done.stderr, done.stderr
+
+
+def test_print_config_needs_no_files_of_rest(tmp_path: Path) -> None:
+    path = worker(
+        tmp_path,
+        listeners="http://127.0.0.1:0",
+        config__storage__dir=tmp_path / "new",
+        rest__auth="basic",
+        rest__auth__file=tmp_path / "none",
+    )
+    assert penstockd("--print-config", path).returncode == 0
+    assert penstockd("--check", path).returncode == 2
