@@ -16,8 +16,10 @@ void pst_beat_use(pst_beat *beat)
 
 void pst_beat_turn(void)
 {
-    if (mine)
-        atomic_fetch_add_explicit(&mine->turns, 1, memory_order_relaxed);
+    if (!mine)
+        return;
+    unsigned turns = atomic_load_explicit(&mine->turns, memory_order_relaxed);
+    atomic_store_explicit(&mine->turns, turns + 1, memory_order_relaxed); /* one writer */
 }
 
 void pst_beat_rest(int64_t ms)

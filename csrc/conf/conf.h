@@ -53,6 +53,7 @@ pst_rc pst_props_set(pst_props *props, const char *key, const char *value,
                      const char *source, pst_conf_report *report) PST_MUST;
 const pst_prop *pst_props_find(const pst_props *props, const char *key); /* or NULL */
 const char *pst_props_get(const pst_props *props, const char *key);      /* or NULL */
+bool pst_props_has(const pst_props *props, const pst_prop *prop); /* with its value */
 /* A copy, values as they are in force; `out` is initialised here. */
 pst_rc pst_props_copy(pst_props *out, const pst_props *from) PST_MUST;
 /* As it was written, references unresolved. */

@@ -63,6 +63,12 @@ pst_rc pst_props_nomem(pst_conf_report *report)
     return PST_E_NOMEM;
 }
 
+bool pst_props_has(const pst_props *props, const pst_prop *prop)
+{
+    const char *value = pst_props_get(props, prop->key);
+    return value && strcmp(value, prop->value) == 0;
+}
+
 static pst_rc prop_make(pst_prop *out, pst_sv key, pst_sv value, const char *file,
                         int line)
 {

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static const char SUFFIX[] = ".properties";
-
 /* ---- one file ---- */
 
 static pst_props *add(pst_daemon_files *files, pst_conf_report *report)
@@ -54,14 +52,8 @@ static pst_rc load_file(pst_daemon_files *files, const char *path,
 
 static int is_properties(const struct dirent *entry)
 {
-    size_t n = strlen(entry->d_name), suffix = sizeof SUFFIX - 1;
-    return entry->d_name[0] != '.' && n > suffix &&
-           strcmp(entry->d_name + n - suffix, SUFFIX) == 0;
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name); /* of bytes: no locale */
+    return entry->d_name[0] != '.' &&
+           pst_sv_ends(pst_sv_of(entry->d_name), PST_SV(".properties"));
 }
 
 static pst_rc load_folder(pst_daemon_files *files, const char *dir,
@@ -69,7 +61,7 @@ static pst_rc load_folder(pst_daemon_files *files, const char *dir,
 {
     struct dirent **found = NULL;
     char text[128];
-    int n = scandir(dir, &found, is_properties, by_name);
+    int n = scandir(dir, &found, is_properties, alphasort);
     pst_rc rc = PST_OK;
     if (n < 0) {
         pst_prop where = {.file = (char *)(uintptr_t)dir};

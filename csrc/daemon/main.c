@@ -97,12 +97,11 @@ static int report_status(const pst_conf_report *report)
         pst_buf_init(&out, HELP_MAX);
         print_buf(&out, pst_conf_report_print(report, &out), stderr);
     }
-    if (report->errors)
-        fprintf(stderr, "penstockd: %zu error%s in the settings\n", report->errors,
-                report->errors == 1 ? "" : "s");
-    if (report->errors)
-        return EXIT_CONFIG;
-    return report->nomem ? 1 : 0;
+    if (!report->errors)
+        return report->nomem ? 1 : 0;
+    fprintf(stderr, "penstockd: %zu error%s in the settings\n", report->errors,
+            report->errors == 1 ? "" : "s");
+    return EXIT_CONFIG;
 }
 
 static int print_config(const pst_daemon_files *files)
@@ -149,9 +148,11 @@ typedef struct signal_watch {
 static void end_soon(signal_watch *watch)
 {
     struct timespec grace = {ABORT_GRACE_MS / 1000, 0};
+    int state;
     pst_logf(watch->log, PST_LOG_WARN, NULL, "daemon",
              "stopping at once: what is not landed stays in Kafka");
     pst_worker_abort(watch->worker);
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
     nanosleep(&grace, NULL);
     _Exit(1);
 }
@@ -174,10 +175,21 @@ static void reload_files(signal_watch *watch)
     tell_ready(watch->worker);
 }
 
+/* The only place, but for the wait of end_soon(), where the thread may be cancelled:
+   elsewhere it would take a lock with it. */
+static bool next_signal(const signal_watch *watch, int *signo)
+{
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+    bool came = sigwait(&watch->set, signo) == 0;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    return came;
+}
+
 static void *watch_signals(void *arg)
 {
     signal_watch *watch = arg;
-    for (int stops = 0, signo = 0; sigwait(&watch->set, &signo) == 0;) {
+    for (int stops = 0, signo = 0; next_signal(watch, &signo);) {
         if (signo == SIGHUP) {
             if (!stops)
                 reload_files(watch);

@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "runtime/control.h"
 
-#include <stdio.h>
-
 enum { REPORT_MAX = 256 * 1024 };
 
 static void tell_report(const pst_reload *reload, const pst_conf_report *report)
@@ -32,19 +30,13 @@ static bool is_read_again(const char *key)
     return pst_sv_starts(pst_sv_of(key), PST_SV("log."));
 }
 
-static bool same_value(const pst_props *props, const pst_prop *prop)
-{
-    const char *other = pst_props_get(props, prop->key);
-    return other && strcmp(other, prop->value) == 0;
-}
-
 /* In `from` and not the same in `to`; those that are gone, or those that are there. */
 static void warn_of(const pst_props *from, const pst_props *to, bool gone,
                     pst_conf_report *report)
 {
     for (size_t i = 0; i < from->n; i++) {
         const pst_prop *prop = &from->items[i];
-        if (is_read_again(prop->key) || same_value(to, prop) ||
+        if (is_read_again(prop->key) || pst_props_has(to, prop) ||
             (gone && pst_props_get(to, prop->key)))
             continue;
         pst_prop where = {.file = prop->file, .line = gone ? 0 : prop->line};
@@ -54,36 +46,36 @@ static void warn_of(const pst_props *from, const pst_props *to, bool gone,
     }
 }
 
-static bool load_worker(const pst_reload *reload, const pst_daemon_files *files,
+static void load_worker(const pst_reload *reload, const pst_daemon_files *files,
                         pst_worker_conf *conf, pst_conf_report *report)
 {
-    size_t before = report->errors;
-    (void)!pst_conf_apply(&pst_worker_spec, &files->worker, conf, report);
-    if (report->errors > before || report->nomem)
-        return false;
+    if (pst_conf_apply(&pst_worker_spec, &files->worker, conf, report) != PST_OK)
+        return;
     warn_of(&files->worker, &reload->files->worker, false, report);
     warn_of(&reload->files->worker, &files->worker, true, report);
-    return true;
 }
 
 /* ---- all of it ---- */
 
+/* What could not be read must not look like what is gone. */
+static bool is_good(const pst_conf_report *report, pst_err *err)
+{
+    if (report->nomem)
+        (void)!pst_fail_nomem(err, "the files");
+    else if (report->errors)
+        (void)!pst_fail(err, PST_E_CONFIG, "the settings are wrong");
+    return !report->nomem && !report->errors;
+}
+
 static pst_rc refresh(const pst_reload *reload, pst_daemon_files *files,
                       pst_refreshed *done, pst_conf_report *report, pst_err *err)
 {
-    size_t errors = report->errors;
-    if (!files->n && !errors && !reload->may_be_empty)
-        pst_conf_error(report, NULL, NULL,
-                       "no connector would be left: stop the daemon instead, or set "
-                       "config.storage.dir");
-    if (!errors && report->errors)
-        return pst_fail(err, PST_E_CONFIG, "the settings are wrong");
-    if (!errors)
+    if (is_good(report, err))
         return pst_worker_refresh(reload->worker, files->connectors, files->n, done,
                                   report, err);
     for (size_t i = 0; i < files->n; i++) /* all errors at once */
         pst_worker_check(&files->connectors[i], report);
-    return pst_fail(err, PST_E_CONFIG, "the settings are wrong");
+    return err->code;
 }
 
 static void reload_files(const pst_reload *reload, pst_conf_report *report)
@@ -94,10 +86,14 @@ static void reload_files(const pst_reload *reload, pst_conf_report *report)
     pst_err err = PST_ERR_INIT;
     memset(&conf, 0, sizeof conf);
     (void)!pst_daemon_files_load(&files, reload->options, report);
-    bool good = load_worker(reload, &files, &conf, report);
+    load_worker(reload, &files, &conf, report);
+    if (!files.n && !report->errors && !reload->may_be_empty)
+        pst_conf_error(report, NULL, NULL,
+                       "no connector would be left: stop the daemon instead, or set "
+                       "config.storage.dir");
     pst_rc rc = refresh(reload, &files, &done, report, &err);
     tell_report(reload, report);
-    if (rc == PST_OK && good) {
+    if (rc == PST_OK) {
         pst_worker_log(&conf, reload->log, (pst_log_format)conf.log_format);
         pst_logf(reload->log, PST_LOG_INFO, NULL, "daemon",
                  "HUP %u: connectors: %zu added, %zu changed, %zu removed, %zu unchanged",

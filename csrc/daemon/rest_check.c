@@ -9,7 +9,6 @@
 #include <netdb.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <stdio.h>
 #include <string.h>
 
 typedef struct check {

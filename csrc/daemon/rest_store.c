@@ -73,11 +73,7 @@ pst_rc rest_store_make(const char *dir, bool check, pst_err *err)
 {
     bool there = access(dir, F_OK) == 0;
     bool good = there ? is_writable(dir) : check ? has_place(dir) : mkdir(dir, 0700) == 0;
-    if (good)
-        return PST_OK;
-    pst_rc rc = fail_at(dir, err);
-    err->code = PST_E_CONFIG;
-    return rc == PST_E_IO ? PST_E_CONFIG : rc;
+    return good ? PST_OK : fail_at(dir, err);
 }
 
 /* ---- writing ---- */
@@ -259,9 +255,8 @@ static pst_rc load_file(const loading *l, const char *path, pst_err *err)
 
 static int is_ours(const struct dirent *entry)
 {
-    size_t n = strlen(entry->d_name);
-    return n > sizeof SUFFIX - 1 && entry->d_name[0] != '.' &&
-           strcmp(entry->d_name + n - (sizeof SUFFIX - 1), SUFFIX) == 0;
+    return entry->d_name[0] != '.' &&
+           pst_sv_ends(pst_sv_of(entry->d_name), pst_sv_of(SUFFIX));
 }
 
 pst_rc rest_store_load(const char *dir, rest_stored each, void *self,

@@ -15,7 +15,7 @@ typedef pst_rc (*rest_stored)(void *self, const char *path, pst_props *props,
 pst_rc rest_store_load(const char *dir, rest_stored each, void *self,
                        pst_conf_report *report, pst_err *err) PST_MUST;
 /* Makes the folder if it is missing; with `check` only says whether that could be done,
-   and files written. PST_E_CONFIG: not. */
+   and files written. */
 pst_rc rest_store_make(const char *dir, bool check, pst_err *err) PST_MUST;
 /* Whole or not at all, on the disk when this returns, readable by us alone. */
 pst_rc rest_store_write(const char *dir, const char *name, const pst_props *props,

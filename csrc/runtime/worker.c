@@ -14,14 +14,9 @@
 static void check_names(const pst_worker *worker, pst_conf_report *report)
 {
     for (size_t i = 0; i < worker->n_entries; i++)
-        for (size_t k = 0; k < i; k++) {
-            const pst_setup *a = worker->entries[k]->now, *b = worker->entries[i]->now;
-            const char *first = a->conf ? pst_setup_common(a)->name : NULL;
-            const char *second = b->conf ? pst_setup_common(b)->name : NULL;
-            if (first && second && strcmp(first, second) == 0)
-                pst_conf_error(report, pst_props_find(b->props, "name"), "name",
-                               "two connectors are called \"%s\"", first);
-        }
+        for (size_t k = 0; k < i; k++)
+            pst_setup_check_twice(worker->entries[k]->now, worker->entries[i]->now,
+                                  report);
 }
 
 static pst_rc load_one(pst_worker *worker, const pst_props *props,

@@ -219,6 +219,15 @@ static pst_rc add_entry(pst_worker *worker, pst_setup *setup, pst_target target,
     return PST_OK;
 }
 
+void pst_entry_change(pst_entry *entry, pst_setup *setup, pst_target target)
+{
+    pst_setup_free(entry->next);
+    entry->next = setup;
+    if (entry->deleted)
+        pst_entry_target(entry, target);
+    entry->deleted = false;
+}
+
 static pst_rc replace(pst_entry *entry, pst_setup *setup, pst_target target, pst_err *err)
 {
     if (entry->fixed)
@@ -231,11 +240,7 @@ static pst_rc replace(pst_entry *entry, pst_setup *setup, pst_target target, pst
                             : "no file");
     if (pst_setup_tasks(setup, entry) != PST_OK)
         return pst_fail_nomem(err, "a connector");
-    pst_setup_free(entry->next);
-    entry->next = setup;
-    if (entry->deleted)
-        pst_entry_target(entry, target);
-    entry->deleted = false;
+    pst_entry_change(entry, setup, target);
     return PST_OK;
 }
 

@@ -112,6 +112,9 @@ static inline const char *pst_entry_name(const pst_entry *entry)
    one of them is NULL. */
 pst_setup *pst_setup_new(const pst_props *props, pst_props *own,
                          pst_conf_report *report) PST_MUST;
+/* Have two of a set the same name? Tells it of `b`. */
+void pst_setup_check_twice(const pst_setup *a, const pst_setup *b,
+                           pst_conf_report *report);
 pst_rc pst_setup_tasks(pst_setup *setup, pst_entry *entry) PST_MUST;
 void pst_setup_free(pst_setup *setup); /* no task of it has a thread */
 pst_entry *pst_entry_new(pst_worker *worker, bool fixed) PST_MUST;
@@ -138,6 +141,8 @@ pst_entry *pst_worker_find(const pst_worker *worker, const char *name); /* or NU
 /* One that is going away, too. */
 pst_entry *pst_worker_find_any(const pst_worker *worker, const char *name);
 void pst_entry_target(pst_entry *entry, pst_target target);
+/* New settings, with tasks of this entry; `target` is for one that is going away. */
+void pst_entry_change(pst_entry *entry, pst_setup *setup, pst_target target);
 void pst_entry_delete(pst_entry *entry); /* it goes away when its tasks have ended */
 
 #endif

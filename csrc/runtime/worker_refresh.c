@@ -44,13 +44,8 @@ static pst_rc load(refresh *r, pst_props *connectors, size_t n)
 
 static void check_twice(const refresh *r, size_t i)
 {
-    const char *name = name_of(r->items[i].setup);
-    for (size_t k = 0; name && k < i; k++) {
-        const char *other = name_of(r->items[k].setup);
-        if (other && strcmp(name, other) == 0)
-            pst_conf_error(r->report, pst_props_find(r->items[i].setup->props, "name"),
-                           "name", "two connectors are called \"%s\"", name);
-    }
+    for (size_t k = 0; k < i; k++)
+        pst_setup_check_twice(r->items[k].setup, r->items[i].setup, r->report);
 }
 
 /* Under the lock. */
@@ -69,10 +64,8 @@ static void check_taken(const refresh *r, size_t i)
 static bool same_props(const pst_props *a, const pst_props *b)
 {
     bool same = a->n == b->n;
-    for (size_t i = 0; same && i < a->n; i++) {
-        const char *other = pst_props_get(b, a->items[i].key);
-        same = other && strcmp(a->items[i].value, other) == 0;
-    }
+    for (size_t i = 0; same && i < a->n; i++)
+        same = pst_props_has(b, &a->items[i]);
     return same;
 }
 
@@ -129,11 +122,7 @@ static void apply(const refresh *r, fresh *one, pst_refreshed *done)
         worker->entries[worker->n_entries++] = entry;
         done->added++;
     } else {
-        pst_setup_free(entry->next);
-        entry->next = one->setup;
-        if (entry->deleted)
-            pst_entry_target(entry, PST_TARGET_RUNNING);
-        entry->deleted = false;
+        pst_entry_change(entry, one->setup, PST_TARGET_RUNNING);
         entry->fixed = true;
         done->changed++;
     }

@@ -57,6 +57,16 @@ pst_setup *pst_setup_new(const pst_props *props, pst_props *own, pst_conf_report
     return setup;
 }
 
+void pst_setup_check_twice(const pst_setup *a, const pst_setup *b,
+                           pst_conf_report *report)
+{
+    const char *first = a->conf ? pst_setup_common(a)->name : NULL;
+    const char *second = b->conf ? pst_setup_common(b)->name : NULL;
+    if (first && second && strcmp(first, second) == 0)
+        pst_conf_error(report, pst_props_find(b->props, "name"), "name",
+                       "two connectors are called \"%s\"", first);
+}
+
 /* A source has one task: its position is one. */
 static size_t tasks_of(const pst_setup *setup)
 {

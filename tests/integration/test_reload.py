@@ -198,3 +198,24 @@ def test_a_name_that_was_made_over_rest_is_taken(
     hup(daemon, 0, 0, 1, 0)
     until(lambda: rest("GET", "/connectors").json == [config["name"]], "it is gone")
     assert daemon.term() == 0
+
+
+def test_the_last_connector_is_not_taken_away(
+    daemons: DaemonFactory,
+    topics: TopicFactory,
+    buckets: BucketFactory,
+    client: KafkaClient,
+    minio: Minio,
+    tmp_path: Path,
+) -> None:
+    topic, bucket, folder = topics(1), buckets(), tmp_path / "connectors"
+    folder.mkdir()
+    config = sink(topic, minio.endpoint, bucket.name)
+    path = write_properties(folder / "a.properties", config)
+    daemon = daemons(worker=FAST_GROUP, folder=folder)
+    daemon.wait_log("going on at offset")
+    path.unlink()
+    assert "no connector would be left: stop the daemon instead" in hup(daemon)
+    fill(client, topic, 50)
+    wait_committed(client, topic, 50, daemon=daemon)
+    assert daemon.term() == 0
