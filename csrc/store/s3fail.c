@@ -324,6 +324,8 @@ void pst_s3_advise(const pst_s3 *s3, const pst_http_response *res, pst_err *err)
     if (!found && is_cut_off(s3, err->text))
         found = "it has answered nothing yet: if it asks for a client's certificate, set "
                 "or check store.ssl.certificate.location";
+    if (!found && !res->sent && err->code != PST_E_STOPPED)
+        found = "check store.url, and that the store is up";
     if (found)
         snprintf(err->text + used, sizeof err->text - used, " (%s)", found);
 }

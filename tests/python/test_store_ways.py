@@ -170,3 +170,8 @@ def test_a_role_of_a_real_sts(minio: Minio, buckets: BucketFactory) -> None:
 def test_no_such_proxy(minio: Minio, buckets: BucketFactory) -> None:
     way = {"s3__proxy__url": "http://127.0.0.1:1"}
     refused(minio, minio.endpoint, buckets().name, "s3.proxy.url", **way)
+
+
+def test_a_store_that_is_away(minio: Minio) -> None:
+    for url in ("http://127.0.0.1:1", "http://no-such-host.invalid:9000"):
+        refused(minio, url, "bucket", "check store.url")
